@@ -1,0 +1,23 @@
+"""Errors that a person can act on: what was given, what was expected, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["InputError", "nearest"]
+
+
+class InputError(ValueError):
+    """The input is at fault, not the program; the message says how to put it right.
+
+    The command line prints the message alone and exits with status 2.
+    """
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'resnet20'?" for the nearest known word, or nothing.
+
+    >>> nearest("resnet21", ["resnet20", "plain20"])
+    "; did you mean 'resnet20'?"
+    """
+    match = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {match[0]!r}?" if match else ""
