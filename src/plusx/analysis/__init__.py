@@ -1,0 +1,1 @@
+"""One question a file: question(model, batch) -> frozen dataclass, leaving no trace."""

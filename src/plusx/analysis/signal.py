@@ -1,0 +1,98 @@
+"""What happens to signal and gradient, unit by unit, in one training step?"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from plusx.analysis.outline import outline
+from plusx.analysis.untouched import untouched
+from plusx.tape import record, watch
+from plusx.unit import units
+
+__all__ = ["ActivationSignal", "PartSignal", "Signal", "signal"]
+
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Mish, nn.Hardswish)
+
+
+@dataclass(frozen=True)
+class PartSignal:
+    """A part of the network: `gradient` is the L2 norm of the gradient of its parameters.
+
+    `share` = norm of transform(x) / norm of shortcut(x) over the batch, for a residual unit: how
+    much the unit changes its input. None elsewhere.
+    """
+
+    name: str
+    gradient: float
+    share: float | None
+
+
+@dataclass(frozen=True)
+class ActivationSignal:
+    """The output of one activation module.
+
+    `dead` is the share of its channels that are zero for every image at every place.
+    """
+
+    name: str
+    mean: float
+    std: float
+    dead: float
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Gradient and change by part, statistics by activation, both in order of depth."""
+
+    loss: float
+    parts: tuple[PartSignal, ...]
+    activations: tuple[ActivationSignal, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the figures as plain JSON values."""
+        return asdict(self)
+
+
+def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:
+    """Measure one forward and backward pass of cross-entropy in training mode; no step is taken.
+
+    `images` (B, C, H, W) as the network takes them, `labels` (B,). The model, its statistics, its
+    gradients and the random state are left as they were.
+    """
+    activations = {n: m for n, m in model.named_modules() if isinstance(m, ACTIVATIONS)}
+    seen: dict[str, ActivationSignal] = {}
+
+    def see(name: str, x: Tensor, y: Tensor) -> None:
+        seen[name] = _activation(name, y.detach().float())
+
+    with untouched(model), record(model) as tape, watch(activations, see), torch.enable_grad():
+        model.train()
+        loss = F.cross_entropy(model(images).float(), labels)
+        loss.backward()
+        shares = {
+            name: _norm(unit.transform) / max(_norm(unit.shortcut), 1e-12)
+            for name, unit in tape.units.items()
+        }
+        parts = tuple(_part(name, part, shares) for name, part in outline(model))
+    return Signal(float(loss.detach()), parts, tuple(seen.values()))
+
+
+def _part(address: str, part: nn.Module, shares: dict[str, float]) -> PartSignal:
+    grads = [p.grad for p in part.parameters() if p.grad is not None]
+    norm = torch.stack([grad.float().norm() for grad in grads]).norm() if grads else 0.0
+    inside = [unit.name for unit in units(part)]
+    share = shares[f"{address}.{inside[0]}".rstrip(".")] if len(inside) == 1 else None
+    return PartSignal(address, float(norm), share)
+
+
+def _activation(name: str, y: Tensor) -> ActivationSignal:
+    channels = y.flatten(2).amax(dim=(0, 2)) if y.dim() > 2 else y.amax(dim=0)
+    low = y.flatten(2).amin(dim=(0, 2)) if y.dim() > 2 else y.amin(dim=0)
+    dead = ((channels == 0) & (low == 0)).float().mean()
+    return ActivationSignal(name, float(y.mean()), float(y.std()), float(dead))
+
+
+def _norm(tensor: Tensor) -> float:
+    return float(tensor.detach().float().norm())

@@ -1,0 +1,216 @@
+"""How large is the network, and what is it made of?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from plusx.analysis.describe import describe
+from plusx.analysis.outline import outline
+from plusx.analysis.untouched import untouched
+from plusx.errors import InputError
+from plusx.tape import watch
+from plusx.unit import units
+from plusx.zoo import Network
+
+__all__ = ["Row", "Summary", "summary"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One unit, or one part of the network outside its units. Counts are for one image.
+
+    `params` counts weights, `macs` multiply-accumulates (half the FLOPs), `activation_bytes` what
+    a training step keeps for its backward pass in float32.
+    """
+
+    name: str
+    shortcut: str
+    transform: str
+    merge: str
+    output: tuple[int, ...]
+    params: int
+    macs: int
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network in figures; MACs of convolutions and matrix products, not FLOPs."""
+
+    name: str
+    input_size: tuple[int, ...]
+    params: int
+    macs: int
+    units: int
+    activation_bytes: int
+    rows: tuple[Row, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the figures as plain JSON values."""
+        return asdict(self)
+
+    def table(self) -> str:
+        """Draw the network: a line a unit, equal neighbours on one line, totals last."""
+        head = ("", "shortcut", "transform", "merge", "output", "params", "MACs", "activations")
+        lines = [head]
+        for group in _grouped(self.rows):
+            row = group[0]
+            name = row.name if len(group) == 1 else f"{row.name} x {len(group)}"
+            output = "x".join(map(str, row.output))
+            words = (name, row.shortcut, row.transform, row.merge, output)
+            lines.append((*words, *_figures(group)))
+        lines.append(("total", f"{self.units} units", "", "", "", *_figures((self,))))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = [
+            "  ".join(
+                cell.ljust(width) if index < 5 else cell.rjust(width)
+                for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in lines
+        ]
+        rule = "-" * len(text[0])
+        size = "x".join(map(str, self.input_size))
+        title = f"{self.name}, one image of {size} (MACs, not FLOPs; activations kept in training)"
+        return "\n".join([title, "", text[0], rule, *text[1:-1], rule, text[-1]])
+
+
+def summary(model: nn.Module, input_size: int | tuple[int, int, int]) -> Summary:
+    """Count parameters, MACs and training activations of `model` at `input_size`.
+
+    `input_size` is (C, H, W), or one number for a square image with the channels of the first
+    convolution. Nothing is computed (torch's meta device) and the model is left as it is. Raises
+    `ValueError` when the network cannot take such an input.
+
+    >>> from plusx import create
+    >>> found = summary(create("resnet20", num_classes=10), 32)
+    >>> found.params, found.macs, found.units
+    (269722, 40551040, 9)
+    """
+    size = _full_size(model, input_size)
+    parts = dict(outline(model))
+    measured = _measure(model, size, parts)
+    rows = tuple(
+        Row(
+            name,
+            *_words(part),
+            output=measured[name].output,
+            params=sum(parameter.numel() for parameter in part.parameters()),
+            macs=measured[name].macs,
+            activation_bytes=measured[name].held,
+        )
+        for name, part in parts.items()
+    )
+    return Summary(
+        name=_name(model),
+        input_size=size,
+        params=sum(parameter.numel() for parameter in model.parameters()),
+        macs=sum(row.macs for row in rows),
+        units=len(units(model)),
+        activation_bytes=sum(row.activation_bytes for row in rows),
+        rows=rows,
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    output: tuple[int, ...]
+    macs: int
+    held: int
+
+
+def _words(part: nn.Module) -> tuple[str, str, str]:
+    """Say shortcut, transform and merge of a part; one without a single unit is all transform."""
+    found = units(part)
+    if len(found) != 1:
+        return "-", describe(part), "-"
+    unit = found[0]
+    beside = [child for child in part.children() if child is not unit.module]
+    merge = [unit.merge, *(beside if part is not unit.module else [])]
+    return describe(unit.shortcut), describe(unit.transform), ", ".join(map(describe, merge))
+
+
+def _measure(
+    model: nn.Module, size: tuple[int, int, int], parts: Mapping[str, nn.Module]
+) -> dict[str, _Measured]:
+    """Run one training step's forward on the meta device: shapes, MACs, bytes kept, per part."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    tensors = {
+        name: torch.empty_like(tensor, device="meta", requires_grad=tensor.requires_grad)
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+    }
+    kept: dict[int, torch.UntypedStorage] = {}
+    own = {_address(tensor) for tensor in tensors.values()}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if _address(tensor) not in own:
+            kept[_address(tensor)] = tensor.untyped_storage()
+        return tensor
+
+    batch = 2  # one image alone fails a batch norm over a 1x1 map
+    measured: dict[str, _Measured] = {}
+    flops = FlopCounterMode(display=False)
+
+    def see(name: str, x: Tensor, y: Tensor) -> None:
+        macs = flops.get_total_flops() // 2 // batch
+        held = sum(storage.nbytes() for storage in kept.values()) // batch
+        measured[name] = _Measured(
+            tuple(y.shape[1:]),
+            macs - sum(part.macs for part in measured.values()),
+            held - sum(part.held for part in measured.values()),
+        )
+
+    with (
+        untouched(model),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        watch(parts, see),
+        flops,
+    ):
+        model.train()
+        try:
+            functional_call(model, tensors, (torch.empty(batch, *size, device="meta"),))
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the network cannot take an input of {size}: {reason}") from error
+    return measured
+
+
+def _full_size(model: nn.Module, input_size: int | tuple[int, int, int]) -> tuple[int, int, int]:
+    if not isinstance(input_size, int):
+        return input_size
+    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None:
+        raise InputError("the network has no convolution; give the input size as (C, H, W)")
+    return first.in_channels, input_size, input_size
+
+
+def _name(model: nn.Module) -> str:
+    if isinstance(model, Network) and model.config is not None:
+        return model.config.name
+    return type(model).__name__
+
+
+def _address(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _grouped(rows: tuple[Row, ...]) -> list[list[Row]]:
+    """Put neighbours that differ in nothing but their names together."""
+    groups: list[list[Row]] = []
+    for row in rows:
+        if groups and replace(groups[-1][0], name=row.name) == row:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _figures(rows: Sequence[Row | Summary]) -> tuple[str, str, str]:
+    return (
+        f"{sum(row.params for row in rows):,}",
+        f"{sum(row.macs for row in rows):,}",
+        f"{sum(row.activation_bytes for row in rows) / 2**20:.2f} MiB",
+    )

@@ -1,0 +1,8 @@
+"""The families, one file each; `plusx.catalog` builds them by name."""
+
+from plusx.zoo import plain, resnet
+from plusx.zoo.network import Config, Family, Network
+
+__all__ = ["FAMILIES", "Config", "Family", "Network"]
+
+FAMILIES: tuple[Family, ...] = (resnet.FAMILY, plain.FAMILY)

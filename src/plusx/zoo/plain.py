@@ -1,0 +1,78 @@
+"""Plain networks: y = relu(transform(x)), the residual networks' twins without shortcuts.
+
+He et al. 2015, sections 3.3 and 4: the networks whose training error grows with depth.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from torch import nn
+
+from plusx import parts
+from plusx.zoo.network import Family, Network, cifar_depths, staged
+
+__all__ = ["FAMILY", "plain", "plain_cifar"]
+
+
+def plain(
+    *,
+    transform: parts.Transform,
+    depths: Sequence[int],
+    widths: Sequence[int],
+    stem_width: int,
+    stem: parts.Stem = parts.large_stem,
+    norm: parts.Norm = nn.BatchNorm2d,
+    activation: parts.Activation = nn.ReLU,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+) -> Network:
+    """Stem, stages of act(transform(x)), linear head: no shortcut, so no unit.
+
+    He et al. 2015, figure 3 middle. Input (B, in_channels, H, W), logits (B, num_classes).
+    """
+
+    def block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        made = transform(in_channels, out_channels, stride=stride, norm=norm, activation=activation)
+        return parts.sequence(transform=made, act=activation())
+
+    return staged(
+        block,
+        depths=depths,
+        widths=widths,
+        stem_width=stem_width,
+        stem=stem,
+        norm=norm,
+        activation=activation,
+        num_classes=num_classes,
+        in_channels=in_channels,
+    )
+
+
+def plain_cifar(depth: int) -> Callable[..., Network]:
+    """3x3, then three stages of 2n layers of 16, 32, 64 channels: depth 6n + 2.
+
+    He et al. 2015, section 4.2. Returns the builder; `ValueError` for another depth.
+    """
+    return partial(
+        plain,
+        transform=parts.basic,
+        depths=cifar_depths(depth),
+        widths=(16, 32, 64),
+        stem_width=16,
+        stem=parts.small_stem,
+    )
+
+
+_photo = partial(plain, transform=parts.basic, widths=(64, 128, 256, 512), stem_width=64)
+
+FAMILY = Family(
+    name="plain",
+    paper="He et al. 2015, Deep residual learning for image recognition",
+    year=2015,
+    models={
+        "plain18": partial(_photo, depths=(2, 2, 2, 2)),
+        "plain34": partial(_photo, depths=(3, 4, 6, 3)),
+    }
+    | {f"plain{depth}": plain_cifar(depth) for depth in (20, 32, 44, 56, 110)},
+    sized={"plain{}": plain_cifar},
+)

@@ -1,0 +1,105 @@
+"""ResNet: y = relu(shortcut(x) + transform(x)), for photographs and for small images.
+
+He et al. 2015, "Deep residual learning for image recognition", arXiv 1512.03385.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from torch import nn
+
+from plusx import parts
+from plusx.residual import Residual
+from plusx.zoo.network import Family, Network, cifar_depths, staged
+
+__all__ = [
+    "FAMILY",
+    "resnet",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnet_cifar",
+]
+
+
+def resnet(
+    *,
+    transform: parts.Transform,
+    depths: Sequence[int],
+    widths: Sequence[int],
+    stem_width: int,
+    stem: parts.Stem = parts.large_stem,
+    shortcut: parts.Shortcut = parts.project,
+    norm: parts.Norm = nn.BatchNorm2d,
+    activation: parts.Activation = nn.ReLU,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+) -> Network:
+    """Stem, stages of act(shortcut(x) + transform(x)), linear head; He initialisation.
+
+    He et al. 2015, table 1. Input (B, in_channels, H, W), logits (B, num_classes).
+    """
+
+    def block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        unit = Residual(
+            transform(in_channels, out_channels, stride=stride, norm=norm, activation=activation),
+            shortcut=shortcut(in_channels, out_channels, stride=stride, norm=norm),
+        )
+        return parts.sequence(unit=unit, act=activation())
+
+    return staged(
+        block,
+        depths=depths,
+        widths=widths,
+        stem_width=stem_width,
+        stem=stem,
+        norm=norm,
+        activation=activation,
+        num_classes=num_classes,
+        in_channels=in_channels,
+    )
+
+
+_with_basic = partial(resnet, transform=parts.basic, widths=(64, 128, 256, 512), stem_width=64)
+_with_bottleneck = partial(
+    resnet, transform=parts.bottleneck, widths=(256, 512, 1024, 2048), stem_width=64
+)
+resnet18 = partial(_with_basic, depths=(2, 2, 2, 2))
+resnet34 = partial(_with_basic, depths=(3, 4, 6, 3))
+resnet50 = partial(_with_bottleneck, depths=(3, 4, 6, 3))
+resnet101 = partial(_with_bottleneck, depths=(3, 4, 23, 3))
+resnet152 = partial(_with_bottleneck, depths=(3, 8, 36, 3))
+
+
+def resnet_cifar(depth: int) -> Callable[..., Network]:
+    """3x3, then three stages of n units of 16, 32, 64 channels: depth 6n + 2, shortcut A.
+
+    He et al. 2015, section 4.2. Returns the builder; `ValueError` for another depth.
+    """
+    return partial(
+        resnet,
+        transform=parts.basic,
+        depths=cifar_depths(depth),
+        widths=(16, 32, 64),
+        stem_width=16,
+        stem=parts.small_stem,
+        shortcut=parts.pad,
+    )
+
+
+FAMILY = Family(
+    name="resnet",
+    paper="He et al. 2015, Deep residual learning for image recognition",
+    year=2015,
+    models={
+        "resnet18": resnet18,
+        "resnet34": resnet34,
+        "resnet50": resnet50,
+        "resnet101": resnet101,
+        "resnet152": resnet152,
+    }
+    | {f"resnet{depth}": resnet_cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
+    sized={"resnet{}": resnet_cifar},
+)
