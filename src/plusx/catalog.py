@@ -11,7 +11,7 @@ from plusx.errors import InputError, nearest
 from plusx.zoo import FAMILIES, Config, Family, Network
 from plusx.zoo.network import Option
 
-__all__ = ["create", "family_of", "list_models", "options_of"]
+__all__ = ["check_options", "create", "family_of", "list_models", "options_of"]
 
 CHOICES: Mapping[str, Mapping[str, object]] = {
     "stem": {"small": parts.small_stem, "large": parts.large_stem, "deep": parts.deep_stem},
@@ -51,9 +51,7 @@ def create(
     for word, number in (("num_classes", num_classes), ("in_channels", in_channels)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise InputError(f"{word} is {number!r}; expected a whole number of at least 1")
-    allowed = options_of(name)
-    for option, value in options.items():
-        _check(name, option, value, allowed)
+    check_options(name, options)
     chosen = {
         option: CHOICES[option][str(value)]
         for option, value in options.items()
@@ -94,6 +92,22 @@ def options_of(name: str) -> dict[str, list[str]]:
     return found | {"init": list(INITS)}
 
 
+def check_options(name: str, options: Mapping[str, Option]) -> None:
+    """Raise `ValueError` when `create(name, **options)` would not know its name or an option."""
+    allowed = options_of(name)
+    for option, value in options.items():
+        if option not in allowed:
+            raise InputError(
+                f"{name} has no option {option!r}{nearest(option, allowed)}; it takes "
+                f"{', '.join(allowed)}"
+            )
+        if value not in allowed[option]:
+            raise InputError(
+                f"{option}={value!r} is not known{nearest(str(value), allowed[option])}; it is "
+                f"one of {', '.join(allowed[option])}"
+            )
+
+
 def _find(name: str) -> tuple[Family, Callable[..., Network]]:
     for family in FAMILIES:
         if name in family.models:
@@ -108,19 +122,6 @@ def _find(name: str) -> tuple[Family, Callable[..., Network]]:
         f"there is no network {name!r}{nearest(name, known)}\nKnown are {', '.join(known)}, "
         "and other depths 6n + 2 of resnet and plain"
     )
-
-
-def _check(name: str, option: str, value: Option, allowed: Mapping[str, list[str]]) -> None:
-    if option not in allowed:
-        raise InputError(
-            f"{name} has no option {option!r}{nearest(option, allowed)}; it takes "
-            f"{', '.join(allowed)}"
-        )
-    if value not in allowed[option]:
-        raise InputError(
-            f"{option}={value!r} is not known{nearest(str(value), allowed[option])}; it is one of "
-            f"{', '.join(allowed[option])}"
-        )
 
 
 def _words(options: Mapping[str, Any]) -> str:

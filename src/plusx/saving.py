@@ -12,7 +12,7 @@ from plusx.errors import InputError
 from plusx.files import write_bytes, write_text, written_folder
 from plusx.zoo import Network
 
-__all__ = ["load", "save", "write_model"]
+__all__ = ["load", "read_weights", "save", "write_model"]
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 1
@@ -64,7 +64,7 @@ def load(folder: str | Path) -> Network:
         in_channels=config["in_channels"],
         **config["options"],
     )
-    _fill(model, folder / WEIGHTS)
+    read_weights(model, folder)
     return model.eval()
 
 
@@ -86,10 +86,12 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _fill(model: nn.Module, path: Path) -> None:
+def read_weights(model: nn.Module, folder: Path) -> None:
+    """Fill `model` with the weights of a saved model of the same network."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    path = folder / WEIGHTS
     if not path.is_file():
         raise InputError(f"{path.parent} is no saved model: it has no {path.name}")
     try:

@@ -1,12 +1,20 @@
 """How often is a classifier right, where is it wrong, and does it know?"""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plusx.analysis.aligned import aligned
+from plusx.analysis.drawing import BLUE, ORANGE, new_axes, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["Bin", "Evaluation", "evaluation"]
+
+NUMBERED = 20  # classes; beyond that names and counts do not fit a confusion matrix
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,72 @@ class Evaluation:
             "calibration_error": self.calibration_error,
             "confusion": self.confusion.tolist(),
         }
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return a head, and a line a class: how many of it are found, how many calls are right."""
+        right = self.confusion.diagonal()
+        lines: list[tuple[str, ...]] = [("class", "images", "found", "calls", "of them right")]
+        for name, hits, images, calls in zip(
+            self.classes, right, self.confusion.sum(axis=1), self.confusion.sum(axis=0), strict=True
+        ):
+            found, true = (f"{hits / n:.1%}" if n else "-" for n in (images, calls))
+            lines.append((name, f"{images:,}", found, f"{calls:,}", true))
+        return lines
+
+    def table(self) -> str:
+        """List the classes: recall ("found") and precision ("of them right")."""
+        title = f"{self.accuracy:.2%} of {self.count:,} images are right"
+        return "\n".join([title, "", *aligned(self.cells())])
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the confusion matrix: truth down, guess across; counts up to 20 classes.
+
+        Right answers are blue by their share of the class, wrong ones orange, in proportion to the
+        most frequent of them.
+        """
+        ax = ax or new_axes()
+        ax.imshow(_tint(self.confusion), interpolation="nearest", aspect="equal")
+        ax.set(xlabel="called", ylabel="is")
+        ax.grid(False)
+        if len(self.classes) > NUMBERED:
+            return ax
+        places = range(len(self.classes))
+        names = [short(name) for name in self.classes]
+        ax.set_xticks(places, names, rotation=90, parse_math=False)
+        ax.set_yticks(places, names, parse_math=False)
+        for row, column in zip(*self.confusion.nonzero(), strict=True):
+            ax.text(
+                column,
+                row,
+                f"{self.confusion[row, column]}",
+                ha="center",
+                va="center",
+                size="small",
+            )
+        return ax
+
+    def plot_calibration(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw how often predictions are right against how sure they are, bin by bin."""
+        ax = ax or new_axes()
+        filled = [b for b in self.bins if b.count]
+        ax.plot([0, 100], [0, 100], ":", color="gray", label="as sure as right")
+        ax.bar(
+            [50 * (b.low + b.high) for b in filled],
+            [100 * b.accuracy for b in filled],
+            width=[90 * (b.high - b.low) for b in filled],
+            color=BLUE,
+            alpha=0.55,
+            label="right",
+        )
+        ax.plot(
+            [100 * b.confidence for b in filled],
+            [100 * b.accuracy for b in filled],
+            "o",
+            color=ORANGE,
+            label="mean of the bin",
+        )
+        ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="how sure, %", ylabel="how often right, %")
+        return ax
 
 
 def evaluation(
@@ -87,3 +161,15 @@ def _bin(sure: NDArray[np.floating[Any]], right: NDArray[np.bool_], low: float, 
     if not count:
         return Bin(low, high, 0, 0.0, 0.0)
     return Bin(low, high, count, float(sure[inside].mean()), float(right[inside].mean()))
+
+
+def _tint(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Colour each cell, (K, K, 4); never so strongly that text on it could not be read."""
+    from matplotlib.colors import to_rgb
+
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    right = np.eye(len(confusion), dtype=bool)
+    wrong = np.where(right, 0, share)
+    strength = np.where(right, share, np.sqrt(wrong / max(wrong.max(), 1e-12)))
+    color = np.where(right[..., None], to_rgb(BLUE), to_rgb(ORANGE))
+    return np.concatenate([color, 0.65 * strength[..., None]], axis=2)

@@ -1,15 +1,22 @@
 """What happens to signal and gradient, unit by unit, in one training step?"""
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from plusx.analysis.aligned import aligned
+from plusx.analysis.drawing import depth_axis, log_if_wide, new_axes
 from plusx.analysis.outline import outline
 from plusx.analysis.untouched import untouched
 from plusx.tape import record, watch
 from plusx.unit import units
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ActivationSignal", "PartSignal", "Signal", "signal"]
 
@@ -53,6 +60,31 @@ class Signal:
     def to_json(self) -> dict[str, object]:
         """Return the figures as plain JSON values."""
         return asdict(self)
+
+    def table(self) -> str:
+        """List the parts, then the activations, from input to output."""
+        parts = [("part", "gradient", "transform / shortcut")]
+        for part in self.parts:
+            share = "-" if part.share is None else f"{part.share:.4g}"
+            parts.append((part.name, f"{part.gradient:.4g}", share))
+        activations = [("", "activation", "mean", "std", "dead")]
+        for index, a in enumerate(self.activations, 1):
+            figures = (f"{a.mean:.4g}", f"{a.std:.4g}", f"{a.dead:.1%}")
+            activations.append((str(index), a.name, *figures))
+        return "\n".join([*aligned(parts), "", *aligned(activations, words=2)])
+
+    def plot(self, ax: "Axes | None" = None, *, label: str = "gradient norm") -> "Axes":
+        """Draw the norm of the gradient by part, the input at the top.
+
+        Call it again with the same axes for another signal of the same network.
+        """
+        ax = ax or new_axes()
+        norms = [part.gradient for part in self.parts]
+        ax.plot(norms, range(len(norms)), label=label)
+        depth_axis(ax, [part.name for part in self.parts])
+        log_if_wide(ax, x=[float(x) for line in ax.lines for x in np.asarray(line.get_xdata())])
+        ax.set_xlabel("norm of the gradient")
+        return ax
 
 
 def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:

@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from plusx.analysis.aligned import aligned
 from plusx.analysis.describe import describe
+from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.analysis.outline import outline
 from plusx.analysis.untouched import untouched
 from plusx.errors import InputError
 from plusx.tape import watch
 from plusx.unit import units
 from plusx.zoo import Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -52,29 +58,38 @@ class Summary:
         """Return the figures as plain JSON values."""
         return asdict(self)
 
-    def table(self) -> str:
-        """Draw the network: a line a unit, equal neighbours on one line, totals last."""
-        head = ("", "shortcut", "transform", "merge", "output", "params", "MACs", "activations")
-        lines = [head]
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the network as words: a head, a line a unit, equal neighbours on one, totals."""
+        lines = [("", "shortcut", "transform", "merge", "output", "params", "MACs", "activations")]
         for group in _grouped(self.rows):
             row = group[0]
             name = row.name if len(group) == 1 else f"{row.name} x {len(group)}"
             output = "x".join(map(str, row.output))
             words = (name, row.shortcut, row.transform, row.merge, output)
             lines.append((*words, *_figures(group)))
-        lines.append(("total", f"{self.units} units", "", "", "", *_figures((self,))))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = [
-            "  ".join(
-                cell.ljust(width) if index < 5 else cell.rjust(width)
-                for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        ]
-        rule = "-" * len(text[0])
+        return [*lines, ("total", f"{self.units} units", "", "", "", *_figures((self,)))]
+
+    def table(self) -> str:
+        """Draw the network: a line a unit, equal neighbours on one line, totals last."""
         size = "x".join(map(str, self.input_size))
         title = f"{self.name}, one image of {size} (MACs, not FLOPs; activations kept in training)"
-        return "\n".join([title, "", text[0], rule, *text[1:-1], rule, text[-1]])
+        return "\n".join([title, "", *aligned(self.cells(), words=5, total=1)])
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw which share of parameters, MACs and activations each part has, by depth."""
+        ax = ax or new_axes()
+        depth = range(len(self.rows))
+        for label, style, color, of in (
+            ("parameters", "-", BLUE, [row.params for row in self.rows]),
+            ("MACs", "--", ORANGE, [row.macs for row in self.rows]),
+            ("activations", ":", None, [row.activation_bytes for row in self.rows]),
+        ):
+            shares = [100 * value / max(sum(of), 1) for value in of]
+            ax.plot(shares, depth, style, color=color or "gray", label=label)
+        depth_axis(ax, [row.name for row in self.rows])
+        ax.set_xlabel("% of the network")
+        ax.legend()
+        return ax
 
 
 def summary(model: nn.Module, input_size: int | tuple[int, int, int]) -> Summary:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from plusx.errors import InputError
+
 __all__ = ["TrainConfig"]
 
 
@@ -19,7 +21,7 @@ class TrainConfig:
     model: str | None = None
     """A network of `plusx models`; resnet20 for small images, resnet18 for photographs."""
     options: dict[str, str] = field(default_factory=dict)
-    """Options of the network, as in `plusx info NAME`."""
+    """Other parts of the network, as in --options.stem small; `plusx info NAME` lists them."""
     epochs: int = 30
     """Passes over the training split."""
     batch_size: int | None = None
@@ -48,3 +50,21 @@ class TrainConfig:
     """auto, cpu, cuda or mps."""
     workers: int | None = None
     """Processes that decode images which do not fit in memory."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their range, naming the option."""
+        for name, holds, expected in (
+            ("epochs", self.epochs >= 1, "1 or more"),
+            ("batch_size", self.batch_size is None or self.batch_size >= 2, "2 or more"),
+            ("learning_rate", self.learning_rate is None or self.learning_rate > 0, "above 0"),
+            ("momentum", 0 <= self.momentum < 1, "0 or more and below 1"),
+            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("warmup", 0 <= self.warmup <= 1, "a share of the steps, 0 to 1"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and below 1"),
+            ("size", self.size is None or self.size >= 1, "1 or more pixels"),
+            ("workers", self.workers is None or self.workers >= 0, "0 or more"),
+        ):
+            if not holds:
+                raise InputError(
+                    f"{name.replace('_', '-')} is {getattr(self, name)}; expected {expected}"
+                )

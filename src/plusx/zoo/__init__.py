@@ -5,4 +5,4 @@ from plusx.zoo.network import Config, Family, Network
 
 __all__ = ["FAMILIES", "Config", "Family", "Network"]
 
-FAMILIES: tuple[Family, ...] = (resnet.FAMILY, plain.FAMILY)
+FAMILIES: tuple[Family, ...] = (*resnet.FAMILIES, *plain.FAMILIES)

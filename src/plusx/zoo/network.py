@@ -42,7 +42,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of one paper.
+    """Networks of one paper, for one kind of image: `num_classes` classes, `size` pixels a side.
 
     `models` maps the names in the paper to builders; `sized` maps a pattern such as "resnet{}" to a
     function that makes the builder of any other size from the number in the name.
@@ -51,6 +51,8 @@ class Family:
     name: str
     paper: str
     year: int
+    size: int
+    num_classes: int
     models: Mapping[str, Callable[..., Network]]
     sized: Mapping[str, Callable[..., Callable[..., Network]]] = field(default_factory=dict)
 

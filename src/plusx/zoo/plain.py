@@ -11,7 +11,7 @@ from torch import nn
 from plusx import parts
 from plusx.zoo.network import Family, Network, cifar_depths, staged
 
-__all__ = ["FAMILY", "plain", "plain_cifar"]
+__all__ = ["FAMILIES", "plain", "plain_cifar"]
 
 
 def plain(
@@ -64,15 +64,27 @@ def plain_cifar(depth: int) -> Callable[..., Network]:
 
 
 _photo = partial(plain, transform=parts.basic, widths=(64, 128, 256, 512), stem_width=64)
+_PAPER = "He et al. 2015, Deep residual learning for image recognition"
 
-FAMILY = Family(
-    name="plain",
-    paper="He et al. 2015, Deep residual learning for image recognition",
-    year=2015,
-    models={
-        "plain18": partial(_photo, depths=(2, 2, 2, 2)),
-        "plain34": partial(_photo, depths=(3, 4, 6, 3)),
-    }
-    | {f"plain{depth}": plain_cifar(depth) for depth in (20, 32, 44, 56, 110)},
-    sized={"plain{}": plain_cifar},
+FAMILIES = (
+    Family(
+        name="plain",
+        paper=_PAPER,
+        year=2015,
+        size=224,
+        num_classes=1000,
+        models={
+            "plain18": partial(_photo, depths=(2, 2, 2, 2)),
+            "plain34": partial(_photo, depths=(3, 4, 6, 3)),
+        },
+    ),
+    Family(
+        name="plain-cifar",
+        paper=f"{_PAPER}, section 4.2",
+        year=2015,
+        size=32,
+        num_classes=10,
+        models={f"plain{depth}": plain_cifar(depth) for depth in (20, 32, 44, 56, 110)},
+        sized={"plain{}": plain_cifar},
+    ),
 )

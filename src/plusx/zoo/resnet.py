@@ -13,7 +13,7 @@ from plusx.residual import Residual
 from plusx.zoo.network import Family, Network, cifar_depths, staged
 
 __all__ = [
-    "FAMILY",
+    "FAMILIES",
     "resnet",
     "resnet18",
     "resnet34",
@@ -89,17 +89,30 @@ def resnet_cifar(depth: int) -> Callable[..., Network]:
     )
 
 
-FAMILY = Family(
-    name="resnet",
-    paper="He et al. 2015, Deep residual learning for image recognition",
-    year=2015,
-    models={
-        "resnet18": resnet18,
-        "resnet34": resnet34,
-        "resnet50": resnet50,
-        "resnet101": resnet101,
-        "resnet152": resnet152,
-    }
-    | {f"resnet{depth}": resnet_cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
-    sized={"resnet{}": resnet_cifar},
+_PAPER = "He et al. 2015, Deep residual learning for image recognition"
+
+FAMILIES = (
+    Family(
+        name="resnet",
+        paper=_PAPER,
+        year=2015,
+        size=224,
+        num_classes=1000,
+        models={
+            "resnet18": resnet18,
+            "resnet34": resnet34,
+            "resnet50": resnet50,
+            "resnet101": resnet101,
+            "resnet152": resnet152,
+        },
+    ),
+    Family(
+        name="resnet-cifar",
+        paper=f"{_PAPER}, section 4.2",
+        year=2015,
+        size=32,
+        num_classes=10,
+        models={f"resnet{depth}": resnet_cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
+        sized={"resnet{}": resnet_cifar},
+    ),
 )

@@ -1,0 +1,5 @@
+"""`python -m plusx`: the command line."""
+
+from plusx.cli import main
+
+main()

@@ -1,0 +1,63 @@
+"""What the plots of analyses share: colours, the axis of depth, logarithms where they help."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["BLUE", "ORANGE", "depth_axis", "log_if_wide", "new_axes", "short", "spread"]
+
+# At least 3:1 against white and against near-black, and apart for colour-blind readers.
+BLUE = "#2f7fd0"
+ORANGE = "#d9730d"
+
+
+def new_axes() -> "Axes":
+    """Return the axes of a new figure of pyplot, for a plot that was given none."""
+    from matplotlib import pyplot
+
+    return pyplot.subplots(layout="constrained")[1]
+
+
+def short(name: str, limit: int = 14) -> str:
+    """Cut a name for a place where only `limit` characters fit.
+
+    >>> short("great horned owl", 8)
+    'great h…'
+    """
+    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
+
+
+def spread(length: int, limit: int) -> list[int]:
+    """Choose at most `limit` of `length` places, evenly, first and last included.
+
+    >>> spread(9, 3)
+    [0, 4, 8]
+    """
+    return sorted({round(i) for i in np.linspace(0, max(length - 1, 0), min(length, limit))})
+
+
+def depth_axis(ax: "Axes", names: Sequence[str]) -> None:
+    """Let y run down through `names`, from the input to the output, a dozen of them written."""
+    places = spread(len(names), 12)
+    ax.set_yticks(places, [short(names[i], 16) for i in places], parse_math=False)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def log_if_wide(ax: "Axes", *, x: Iterable[float] = (), y: Iterable[float] = ()) -> None:
+    """Make an axis logarithmic when its values are positive and span more than a factor of 10."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    for axis, values, set_scale in ((ax.xaxis, x, ax.set_xscale), (ax.yaxis, y, ax.set_yscale)):
+        known = [value for value in values if np.isfinite(value)]
+        if not known or min(known) <= 0 or max(known) <= 10 * min(known):
+            continue
+        set_scale("log")
+        decades = np.log10(max(known) / min(known))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,), numticks=7))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())

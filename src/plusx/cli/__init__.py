@@ -1,0 +1,64 @@
+"""The command line: `plusx VERB`, one file a verb, imported when it is called."""
+
+import errno
+import logging
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import App
+
+from plusx import __version__
+from plusx.errors import InputError
+
+__all__ = ["app", "main"]
+
+app = App(
+    name="plusx",
+    version=__version__,
+    help="Residual networks, y = merge(shortcut(x), transform(x)): train them, look into them.",
+    help_epilogue="Start with: plusx train --data digits",
+)
+for _verb, _help in {
+    "train": "Train a network on images; leave a run folder with model and report.",
+    "resume": "Go on with a run that was interrupted.",
+    "predict": "Name the most probable classes of images.",
+    "models": "List the networks that `--model` and `plusx info` know.",
+    "info": "Draw a network as a table: units, shapes, parameters, MACs, memory.",
+}.items():
+    app.command(f"plusx.cli.{_verb}:{_verb}", name=_verb, help=_help)
+
+
+def main(tokens: Sequence[str] | None = None) -> NoReturn:
+    """Run one command; exit with 0 done, 1 bad news, 2 a wrong call, 130 stopped by Ctrl-C."""
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    try:
+        sys.exit(app(tokens, result_action="return_value"))
+    except InputError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("plusx: stopped before there was anything to keep", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone, as `head` does
+        sys.exit(0)
+    except OSError as error:
+        _fail(_explain(error))
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"plusx: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _explain(error: OSError) -> str:
+    """Say what the system refused, and what to do."""
+    where = f" {error.filename}" if error.filename else ""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            hint = "free some space, then go on with `plusx resume RUN`"
+            return f"the disk is full; what was saved before stands: {hint}"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"no permission to write or read{where}; give a folder of your own with --out"
+        case _:
+            return f"{error.strerror or error}{where}"

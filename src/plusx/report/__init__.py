@@ -1,0 +1,1 @@
+"""Result objects as self-contained HTML pages, for people."""

@@ -1,0 +1,96 @@
+"""The top of the report: how the run went, in plain words, and what to do next."""
+
+import math
+from pathlib import PurePath
+
+from plusx.report.blocks import facts
+from plusx.report.markup import Html, join, tag
+from plusx.report.words import count, number, percent, time
+from plusx.train.result import Finding, TrainResult
+
+__all__ = ["verdict"]
+
+# colour alone would not reach everyone: each level has its word and its sign
+OVERALL = {"good": "Healthy", "warning": "Worth a look", "bad": "Not healthy"}
+LEVELS = {"good": "Good", "note": "Note", "warning": "Look", "bad": "Problem"}
+SIGNS = {"good": "✓", "note": "i", "warning": "!", "bad": "✕"}
+
+
+def verdict(result: TrainResult) -> Html:
+    """Say how the run went: level, sentence, accuracy, findings, the run in a line of figures."""
+    level = result.health.level
+    data = PurePath(result.config.data).name or result.config.data
+    return join(
+        [
+            tag("p", f"Training report · {result.summary.name} on {data}", class_="kicker"),
+            tag(
+                "div",
+                tag(
+                    "div",
+                    tag("p", *_sign(level, OVERALL[level]), class_=f"level {level}"),
+                    tag("h1", result.health.sentence),
+                ),
+                _accuracy(result),
+                class_="verdict",
+            ),
+            _findings(result.health.findings),
+            facts(_figures(result)),
+        ]
+    )
+
+
+def _sign(level: str, word: str) -> tuple[Html, str]:
+    return tag("span", SIGNS[level], class_="sign", aria_hidden="true"), word
+
+
+def _accuracy(result: TrainResult) -> Html:
+    test = result.test
+    if test is not None:
+        low, high = _interval(test.accuracy, test.count)
+        big = percent(test.accuracy)
+        small = (
+            f"of {count(test.count, 'test image')} right. With so many images, the true rate lies "
+            f"between {percent(low)} and {percent(high)} (95% interval)."
+        )
+    elif result.epochs:
+        best = max((epoch.val_accuracy for epoch in result.epochs), key=_finite)
+        big = percent(best)
+        small = "of the validation images right at best. The run stopped before its test."
+    else:
+        big, small = "–", "The run stopped before its first epoch ended: there is no accuracy yet."
+    return tag("p", tag("strong", big), tag("span", small), class_="accuracy")
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else -math.inf
+
+
+def _interval(share: float, tries: int) -> tuple[float, float]:
+    """Return the 95% interval of a share of `tries`; Wilson 1927, right also near 0 and 1."""
+    z = 1.96
+    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + (z / (2 * tries)) ** 2)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _findings(findings: tuple[Finding, ...]) -> Html:
+    items = (
+        tag(
+            "li",
+            tag("span", *_sign(f.level, LEVELS[f.level]), class_=f"level {f.level}"),
+            tag("div", tag("h2", f.title), tag("p", f.text)),
+        )
+        for f in findings
+    )
+    return tag("ul", *items, class_="findings") if findings else Html("")
+
+
+def _figures(result: TrainResult) -> dict[str, str]:
+    summary = result.summary
+    return {
+        "network": f"{summary.name}, {count(summary.units, 'residual unit')}",
+        "parameters": f"{summary.params:,}",
+        "MACs an image": number(summary.macs / 1e6) + " million",
+        "training": f"{count(len(result.epochs), 'epoch')} in {time(result.seconds)}",
+        "seed": str(result.config.seed),
+    }

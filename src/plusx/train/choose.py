@@ -1,0 +1,105 @@
+"""Settings that were left open, chosen to suit the data."""
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from plusx.analysis.summary import summary
+from plusx.catalog import create, options_of
+from plusx.data import Data
+from plusx.data.spec import SMALL
+from plusx.errors import InputError
+from plusx.train.config import TrainConfig
+from plusx.zoo import Network
+
+__all__ = ["build", "choose"]
+
+
+def choose(config: TrainConfig, data: Data) -> tuple[TrainConfig, list[str]]:
+    """Return `config` without a None, and a line for each choice that deserves one."""
+    small = data.input.size <= SMALL
+    pixels = f"{data.input.size}-pixel images"
+    said = []
+    model = config.model
+    if model is None:
+        model = "resnet20" if small else "resnet18"
+        said.append(f"Network {model}: the usual one for {pixels}")
+    options = dict(config.options)
+    if "stem" in options_of(model) and "stem" not in options:
+        options["stem"] = "small" if small else "large"
+        kind = "3x3, stride 1" if small else "7x7, stride 2, max-pool"
+        said.append(f"Stem {options['stem']} ({kind}): suits {pixels}")
+    images = len(data.train.labels)
+    batch_size = config.batch_size or _batch_size(images)
+    if batch_size > images:
+        raise InputError(
+            f"batch-size is {batch_size}, but there are {images} training images; give at most "
+            "that many"
+        )
+    device = _device(config.device)
+    return replace(
+        config,
+        model=model,
+        options=options,
+        batch_size=batch_size,
+        learning_rate=config.learning_rate or 0.1 * batch_size / 128,
+        size=data.input.size,
+        flip=data.policy.flip if config.flip is None else config.flip,
+        precision=config.precision or _precision(device),
+        device=device,
+    ), said
+
+
+def build(config: TrainConfig, data: Data) -> Network:
+    """Build the chosen network for the data; `InputError` where its stride leaves no pixel."""
+    torch.manual_seed(config.seed)
+    assert config.model is not None
+    model = create(
+        config.model,
+        num_classes=len(data.input.classes),
+        in_channels=data.input.channels,
+        **config.options,
+    )
+    stride = _stride(model)
+    if data.input.size < stride:
+        raise InputError(
+            f"{config.model} with {config.options} divides the image side by {stride}, but the "
+            f"images have {data.input.size} pixels a side; give a larger --size, a small stem "
+            "(--options.stem small) or a network with fewer stages (resnet20)"
+        )
+    return model
+
+
+def _batch_size(images: int) -> int:
+    """Return the power of two, 16 to 128, that gives an epoch some 20 steps or more."""
+    size = 128
+    while size > 16 and images < 20 * size:
+        size //= 2
+    return min(size, images)
+
+
+def _stride(model: Network) -> int:
+    """Return how much the stages shrink an image's side, seen on one that is large enough."""
+    side = 512
+    rows = summary(model, side).rows
+    return side // min(row.output[-1] for row in rows if len(row.output) == 3)
+
+
+def _device(asked: str) -> str:
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found.insert(0, "cuda")
+    elif torch.backends.mps.is_available():
+        found.insert(0, "mps")
+    if asked not in ("auto", *found):
+        raise InputError(f"device {asked!r} is not on this machine; it has {', '.join(found)}")
+    return found[0] if asked == "auto" else asked
+
+
+def _precision(device: str) -> Literal["32", "bf16"]:
+    """Choose bf16 where it is computed in hardware; elsewhere it is emulated and slow."""
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "32"
+    fast = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if fast else "32"

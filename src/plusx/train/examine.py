@@ -1,0 +1,97 @@
+"""Running a network over a split without training it: validation and the one test."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from plusx.analysis.evaluation import Evaluation, evaluation
+from plusx.data import Batch, Data, Split, batches, centre, normalise
+from plusx.train.result import Mistake
+from plusx.train.setup import Setup
+
+__all__ = ["probe_batch", "test", "validate"]
+
+BATCH = 256
+NUM_MISTAKES = 12
+PROBE_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Mean cross-entropy and share of right answers."""
+
+    loss: float
+    accuracy: float
+
+
+def validate(setup: Setup) -> Validation:
+    """Measure the network as it is on the validation split."""
+    loss, correct, count = 0.0, 0, 0
+    for logits, batch in _predictions(setup, setup.data.val, lambda steps: None):
+        loss += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
+        correct += int((logits.argmax(1) == batch.labels).sum())
+        count += len(batch.labels)
+    return Validation(loss / count, correct / count)
+
+
+def test(setup: Setup) -> tuple[Evaluation, tuple[Mistake, ...]]:
+    """Read the test split, once: how the network does, and its most confident mistakes."""
+    data = setup.data
+    probabilities, labels, indices = [], [], []
+    steps = -(-len(data.test.labels) // BATCH)
+    with setup.reporter.progress("test", steps) as advance:
+        for logits, batch in _predictions(setup, data.test, advance):
+            probabilities.append(logits.softmax(1).cpu())
+            labels.append(batch.labels.cpu())
+            indices.append(batch.indices)
+    p, y, place = torch.cat(probabilities), torch.cat(labels), torch.cat(indices)
+    found = evaluation(p.double().numpy(), y.numpy(), data.input.classes)
+    return found, _mistakes(data, p, y, place)
+
+
+def probe_batch(setup: Setup) -> tuple[Tensor, Tensor]:
+    """Return the images and labels that every probe of a run looks at: the first of training."""
+    count = min(PROBE_IMAGES, len(setup.data.train.labels))
+    order = torch.from_numpy(
+        np.random.default_rng(setup.config.seed).permutation(len(setup.data.train.labels))[:count]
+    )
+    batch = next(iter(batches(setup.data.train, order, batch_size=count, device=setup.device)))
+    spec = setup.data.input
+    return normalise(centre(batch.images, spec.size), spec), batch.labels
+
+
+def _predictions(
+    setup: Setup, split: Split, advance: Callable[[int], object]
+) -> Iterator[tuple[Tensor, Batch]]:
+    """Yield float32 logits (B, classes) in evaluation mode, batch by batch."""
+    spec = setup.data.input
+    order = torch.arange(len(split.labels))
+    setup.network.eval()
+    with torch.inference_mode():
+        for batch in batches(
+            split, order, batch_size=BATCH, device=setup.device, workers=setup.data.workers
+        ):
+            images = normalise(centre(batch.images, spec.size), spec)
+            yield setup.wrapped(images).float(), batch
+            advance(1)
+
+
+def _mistakes(data: Data, p: Tensor, labels: Tensor, place: Tensor) -> tuple[Mistake, ...]:
+    sure, guess = p.max(1)
+    wrong = torch.nonzero(guess != labels).flatten()
+    worst = wrong[sure[wrong].argsort(descending=True)][:NUM_MISTAKES]
+    classes = data.input.classes
+    return tuple(
+        Mistake(
+            name=data.test.names[int(place[i])],
+            image=data.test.images.read(int(place[i])).cpu(),
+            truth=classes[int(labels[i])],
+            guess=classes[int(guess[i])],
+            probability=float(sure[i]),
+        )
+        for i in worst
+    )

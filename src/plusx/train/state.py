@@ -1,0 +1,128 @@
+"""Where a run stands: weights, optimizer, place and history, to a checkpoint and back."""
+
+import json
+import pickle
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from plusx.errors import InputError
+from plusx.train.config import TrainConfig
+from plusx.train.folder import RunFolder
+from plusx.train.result import Epoch, Probe
+
+__all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
+
+FORMAT = 1
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far training has come. `epoch` and `step` (in the epoch) are the next to do."""
+
+    epoch: int = 0
+    step: int = 0
+    epochs: list[Epoch] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    # of the epoch under way:
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    train_seconds: float = 0.0
+    learning_rate: float = 0.0
+    # of the run:
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+
+    def steps_done(self, steps: int) -> int:
+        """Return the steps taken since the run began, at `steps` an epoch."""
+        return self.epoch * steps + self.step
+
+    def close_epoch(self, epoch: Epoch) -> None:
+        """Write `epoch` down and stand at the beginning of the next."""
+        self.epochs.append(epoch)
+        self.seconds += epoch.seconds
+        self.epoch += 1
+        self.step = self.correct = self.seen = 0
+        self.loss_sum = self.train_seconds = 0.0
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what metrics.jsonl holds, in the order in which it happened."""
+        lines = [{"event": "epoch", **asdict(epoch)} for epoch in self.epochs]
+        lines += [{"event": "probe", **asdict(probe)} for probe in self.probes]
+        return sorted(lines, key=lambda line: int(line["step"]))
+
+
+def save_checkpoint(
+    run: RunFolder,
+    *,
+    config: TrainConfig,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+) -> None:
+    """Write the whole state to the run folder, tensors and JSON alone."""
+    run.write_checkpoint(
+        {
+            "format": FORMAT,
+            "network": network_of(config),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "progress": json.dumps(asdict(progress)),
+        }
+    )
+    run.write_metrics(progress.events())
+
+
+def load_checkpoint(
+    run: RunFolder,
+    *,
+    config: TrainConfig,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> Progress:
+    """Fill model and optimizer from the run's checkpoint; start afresh where there is none yet.
+
+    No code of the file is run. Raises `InputError` for a file that is no checkpoint, and for the
+    checkpoint of another network.
+    """
+    path = run.checkpoint
+    if not path.exists():
+        return Progress()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise InputError(f"{path} is no checkpoint, or a damaged one: {_first(error)}") from error
+    fields = {"format", "network", "model", "optimizer", "progress"}
+    if not isinstance(state, dict) or set(state) != fields or state["format"] != FORMAT:
+        raise InputError(f"{path} is no checkpoint of this version of plusx")
+    if state["network"] != network_of(config):
+        raise InputError(
+            f"{path} is a checkpoint of {state['network']}, but the run trains "
+            f"{network_of(config)}; give the run folder that it came from"
+        )
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return _read_progress(state["progress"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise InputError(f"{path} does not fit the network: {_first(error)}") from error
+
+
+def network_of(config: TrainConfig) -> str:
+    """Say which network a configuration trains, in one line."""
+    return " ".join([str(config.model), *(f"{k}={v}" for k, v in sorted(config.options.items()))])
+
+
+def _read_progress(text: str) -> Progress:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Progress).validate_json(text)
+
+
+def _first(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
