@@ -8,7 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BLUE", "ORANGE", "depth_axis", "log_if_wide", "new_axes", "short", "spread"]
+__all__ = ["BLUE", "ORANGE", "depth_axis", "log_if_wide", "new_axes", "profile", "short", "spread"]
 
 # At least 3:1 against white and against near-black, and apart for colour-blind readers.
 BLUE = "#2f7fd0"
@@ -46,6 +46,15 @@ def depth_axis(ax: "Axes", names: Sequence[str]) -> None:
     places = spread(len(names), 12)
     ax.set_yticks(places, [short(names[i], 16) for i in places], parse_math=False)
     ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def profile(ax: "Axes", values: Sequence[float], *, names: Sequence[str], label: str) -> None:
+    """Draw a figure for each of `names` along the axis of depth; again for another curve."""
+    finite = [value if np.isfinite(value) else np.nan for value in values]
+    marker = "o" if len(values) <= 15 else ""
+    ax.plot(finite, range(len(values)), marker=marker, label=label)
+    depth_axis(ax, names)
+    log_if_wide(ax, x=[x for line in ax.lines for x in np.asarray(line.get_xdata(), dtype=float)])
 
 
 def log_if_wide(ax: "Axes", *, x: Iterable[float] = (), y: Iterable[float] = ()) -> None:

@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.analysis.drawing import depth_axis, log_if_wide, new_axes
+from plusx.analysis.drawing import new_axes, profile
 from plusx.analysis.outline import outline
 from plusx.analysis.untouched import untouched
 from plusx.tape import record, watch
@@ -80,9 +79,7 @@ class Signal:
         """
         ax = ax or new_axes()
         norms = [part.gradient for part in self.parts]
-        ax.plot(norms, range(len(norms)), label=label)
-        depth_axis(ax, [part.name for part in self.parts])
-        log_if_wide(ax, x=[float(x) for line in ax.lines for x in np.asarray(line.get_xdata())])
+        profile(ax, norms, names=[part.name for part in self.parts], label=label)
         ax.set_xlabel("norm of the gradient")
         return ax
 

@@ -17,7 +17,7 @@ Read = tuple[torch.Tensor, list[int], list[tuple[int, str]]]
 
 @dataclass(frozen=True)
 class Batch:
-    """uint8 images (B, C, S, S), int64 labels (B,), and their places in the split (B,).
+    """uint8 images (B, C, S, S), int64 labels (B,), and their places in the split (B,), on the CPU.
 
     `broken` names the files that should be in the batch and could not be read any more.
     """

@@ -20,6 +20,9 @@ __all__ = ["BrokenImage", "Header", "decode", "fitted", "read_header", "read_ima
 
 _GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 _ORIENTATION = 0x0112  # the EXIF tag
+# Whatever a file is called, Pillow looks for every format it knows in it, and for one of them
+# (EPS) it starts another program: so these only.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 
 class BrokenImage(Exception):
@@ -45,8 +48,8 @@ def read_image(path: Path | str, spec: InputSpec) -> torch.Tensor:
             return torch.from_numpy(decode(file, channels=spec.channels, side=spec.stored))
     except BrokenImage as error:
         raise InputError(
-            f"{path} cannot be read as an image ({error}); expected a JPEG, PNG or other file "
-            "that Pillow opens; try opening it in an image viewer"
+            f"{path} cannot be read as an image ({error}); expected one of "
+            f"{', '.join(_FORMATS)}; try opening it in an image viewer"
         ) from error
 
 
@@ -75,7 +78,7 @@ def read_header(file: BinaryIO) -> Header:
     """Return size and colour of an image; raises whatever Pillow raises (see `reading`)."""
     from PIL import Image
 
-    with Image.open(file) as image:
+    with Image.open(file, formats=_FORMATS) as image:
         width, height = image.size
         if min(width, height) < 1:
             raise BrokenImage(f"its size is {width}x{height}")
@@ -92,7 +95,7 @@ def decode(file: BinaryIO, *, channels: int, side: int) -> npt.NDArray[np.uint8]
     """
     from PIL import Image
 
-    with Image.open(file) as image:
+    with Image.open(file, formats=_FORMATS) as image:
         short = min(image.size)
         if short > side:  # a JPEG can be decoded at 1/2, 1/4, 1/8 for a fraction of the time
             scale = side / short

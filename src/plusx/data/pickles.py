@@ -56,8 +56,6 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     # the names before and since NumPy 2
     ("numpy.core.multiarray", "_reconstruct"): multiarray._reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): multiarray._reconstruct,
-    ("numpy.core.multiarray", "scalar"): multiarray.scalar,
-    ("numpy._core.multiarray", "scalar"): multiarray.scalar,
     ("numpy.core.numeric", "_frombuffer"): _frombuffer,
     ("numpy._core.numeric", "_frombuffer"): _frombuffer,
 }

@@ -50,10 +50,10 @@ def open_data(
     (8, 10)
     """
     _check_numbers(size, workers, memory_limit)
-    if not str(source).strip():
-        raise InputError(f"the data set is given as {str(source)!r}, expected {_KINDS}")
-    progress = progress or silent
-    text, path = str(source), Path(source).expanduser()
+    text, progress = str(source), progress or silent
+    if not text.strip() or "\0" in text:
+        raise InputError(f"the data set is given as {text!r}, expected {_KINDS}")
+    path = Path(source).expanduser()
     by_name = text in NAMES and not path.exists()
     name = text if by_name else _name(path)
     if by_name and text != "digits":
@@ -86,10 +86,10 @@ def _read(path: Path) -> Arrays | Files:
             raise _absent(path)
         with path.open("rb") as file:
             start = file.read(4)
-    except PermissionError as error:
+    except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror}), expected a file or folder that you may "
-            "read; look at its permissions"
+            "read; look at its permissions and its drive"
         ) from error
     suffix = path.suffix.lower()
     if suffix == ".npz":

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 
-from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, log_if_wide
-from plusx.analysis.signal import ActivationSignal, PartSignal
+from plusx.analysis.drawing import profile
+from plusx.analysis.signal import Signal
 from plusx.report.blocks import details, grid, paragraph, verbatim
 from plusx.report.figures import figure
 from plusx.report.heat import heat
@@ -17,6 +18,7 @@ from plusx.train.result import Probe, TrainResult
 __all__ = ["activations", "change", "gradient"]
 
 NO_PROBES = "The run ended before the network was probed, so there is nothing to show here."
+Read = Callable[[Signal], list[float]]
 
 
 def gradient(result: TrainResult) -> Section:
@@ -26,7 +28,7 @@ def gradient(result: TrainResult) -> Section:
         "How much gradient reaches each part of the network",
         "The gradient says in which direction, and how urgently, the weights should change. If it "
         "is thousands of times weaker in the first parts than in the last, the first ones do not "
-        "learn; shortcuts are there to prevent that.",
+        "learn. Shortcuts are there to prevent that.",
         _gradient(result.probes) if result.probes else paragraph(NO_PROBES),
     )
 
@@ -35,7 +37,7 @@ def change(result: TrainResult) -> Section:
     """Show how much each unit adds to what it was given."""
     if not result.probes:
         body = paragraph(NO_PROBES)
-    elif not any(part.share is not None for part in result.probes[-1].signal.parts):
+    elif not _shares(result.probes[-1].signal):
         body = paragraph(
             f"{result.summary.name} has no residual units: nothing is added to a shortcut, so "
             "there is no such ratio."
@@ -46,8 +48,8 @@ def change(result: TrainResult) -> Section:
         "change",
         "How much each unit changes its input",
         "A residual unit adds its transform to its shortcut. The ratio of their norms says how "
-        "much: at 1 both weigh the same, near 0 the unit passes its input on unchanged and could "
-        "be left out.",
+        "much it changes: at 1 both weigh the same; near 0 the unit passes its input on as it is "
+        "and could be left out.",
         body,
     )
 
@@ -55,56 +57,91 @@ def change(result: TrainResult) -> Section:
 def activations(result: TrainResult) -> Section:
     """Show what flows through the network, by depth."""
     seen = bool(result.probes) and bool(result.probes[-1].signal.activations)
-    none = "The network has no activation that is watched." if result.probes else NO_PROBES
+    none = "The network has no activation functions that are watched."
     return Section(
         "activations",
         "What flows through the network, by depth",
-        "After each activation function (such as ReLU): the mean and the spread of its output, and "
-        "the share of its channels that are zero for every image looked at. The values may grow "
-        "or shrink with depth, but not by orders of magnitude.",
-        _activations(result.probes) if seen else paragraph(none),
+        "Measured behind each activation function (such as ReLU): the mean and the spread of the "
+        "values, and the share of channels that are zero for every image of the probe. Values may "
+        "grow or shrink with depth, but not by orders of magnitude.",
+        _activations(result.probes) if seen else paragraph(none if result.probes else NO_PROBES),
     )
 
 
 def _gradient(probes: Sequence[Probe]) -> Html:
-    parts = [part.name for part in probes[-1].signal.parts]
+    signal = probes[-1].signal
+    names = [part.name for part in signal.parts]
+    read: Read = lambda signal: [part.gradient for part in signal.parts]  # noqa: E731
     figures = grid(
-        _heat("gradient-map", probes, parts, of=lambda part: part.gradient, what="gradient norm"),
-        figure(
-            "gradient-ends",
-            lambda ax: _ends(
-                probes, lambda probe, label, style: probe.signal.plot(ax, label=label)
-            ),
-            caption="The first and the last probe of the run.",
-            label="Line chart of the gradient norm by depth, for the first and the last probe",
-            height=_height(parts),
-        ),
+        _map("gradient-map", probes, read, names=names, what="norm of the gradient"),
+        _ends("gradient-ends", probes, read, names=names, what="norm of the gradient"),
     )
-    return join([figures, _words(probes[-1]), details("Every part in figures", _verbatim(probes))])
+    low, high = (f(signal.parts, key=lambda part: part.gradient) for f in (min, max))
+    said = (
+        f"At the last probe it is strongest in {high.name} ({number(high.gradient)}) and weakest "
+        f"in {low.name} ({number(low.gradient)})."
+    )
+    listed = verbatim(signal.table(), label="Gradient, change and activations in figures")
+    return join([paragraph(said), figures, details("The last probe in figures", listed)])
 
 
 def _change(probes: Sequence[Probe]) -> Html:
-    units = [part.name for part in probes[-1].signal.parts if part.share is not None]
-
-    def draw(ax: Axes) -> None:
-        def line(probe: Probe, label: str, style: str) -> None:
-            shares = [part.share for part in probe.signal.parts if part.share is not None]
-            ax.plot(shares, range(len(shares)), label=label)
-            log_if_wide(ax, x=shares)
-
-        _ends(probes, line)
-        depth_axis(ax, units)
-        ax.set_xlabel("norm of transform / norm of shortcut")
-
+    names = [part.name for part in probes[-1].signal.parts if part.share is not None]
     return grid(
-        _heat("change-map", probes, units, of=_share, what="norm of transform / norm of shortcut"),
-        figure(
-            "change-ends",
-            draw,
-            caption="The first and the last probe of the run.",
-            label="Line chart of how much each unit changes its input, first and last probe",
-            height=_height(units),
-        ),
+        _map("change-map", probes, _shares, names=names, what="transform / shortcut"),
+        _ends("change-ends", probes, _shares, names=names, what="transform / shortcut"),
     )
 
 
+def _shares(signal: Signal) -> list[float]:
+    return [part.share for part in signal.parts if part.share is not None]
+
+
+def _activations(probes: Sequence[Probe]) -> Html:
+    names = [str(i + 1) for i in range(len(probes[-1].signal.activations))]
+    reads: tuple[tuple[str, str, Read], ...] = (
+        ("mean", "mean of the values", lambda s: [a.mean for a in s.activations]),
+        ("spread", "standard deviation", lambda s: [a.std for a in s.activations]),
+        ("dead", "channels always zero, %", lambda s: [100 * a.dead for a in s.activations]),
+    )
+    figures = [
+        _ends(f"activations-{name}", probes, read, names=names, what=what)
+        for name, what, read in reads
+    ]
+    said = "The activations are numbered from the input (1) on; their names are in the figures of "
+    return join([grid(*figures), paragraph(f"{said}the last probe, two sections above.")])
+
+
+def _map(
+    name: str, probes: Sequence[Probe], read: Read, *, names: Sequence[str], what: str
+) -> Html:
+    values = np.array([read(probe.signal) for probe in probes], dtype=float).T
+    return figure(
+        name,
+        lambda ax: heat(
+            ax, values, names=names, epochs=[probe.epoch for probe in probes], label=what
+        ),
+        caption="Over the whole run: a row a part, the input at the top; each step of colour is a "
+        "factor, not a difference. Blank: zero, or not a finite number.",
+        label=f"Heat map of {what} by depth and epoch",
+        height=320,
+    )
+
+
+def _ends(
+    name: str, probes: Sequence[Probe], read: Read, *, names: Sequence[str], what: str
+) -> Html:
+    def draw(ax: Axes) -> None:
+        for probe in dict.fromkeys((probes[0], probes[-1])):
+            label = f"epoch {probe.epoch:.3g}"
+            profile(ax, read(probe.signal), names=names, label=label)
+        ax.set_xlabel(what)
+
+    return figure(
+        name,
+        draw,
+        caption=f"{what[0].upper()}{what[1:]}: the first probe of the run and the last, the input "
+        "at the top.",
+        label=f"Line chart of {what} by depth, first and last probe",
+        height=320,
+    )

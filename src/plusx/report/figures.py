@@ -95,7 +95,13 @@ def _fitted(svg: str, *, name: str, label: str, width: int) -> Html:
     body = body.replace(INK, "currentColor").replace("xlink:href", "href")
     body = _own_ids(body, name)
     opening = join(
-        [Html('<svg role="img" aria-label="'), label, Html(f'" {view[0]} '), _wide(width), Html(">")]
+        [
+            Html('<svg role="img" aria-label="'),
+            label,
+            Html(f'" {view[0]} '),
+            _wide(width),
+            Html(">"),
+        ]
     )
     return Html(tag("div", Html(opening + body.strip()), class_="drawing"))
 

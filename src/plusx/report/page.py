@@ -44,7 +44,9 @@ def page(title: str, *, header: Html, sections: Sequence[Section], footer: str) 
 
 def _contents(sections: Sequence[Section]) -> Html:
     links = (tag("li", tag("a", s.heading, href=f"#{s.name}")) for s in sections)
-    return tag("nav", tag("h2", "Contents", id="contents"), tag("ol", *links), aria_label="Contents")
+    return tag(
+        "nav", tag("h2", "Contents", id="contents"), tag("ol", *links), aria_label="Contents"
+    )
 
 
 def _written(section: Section) -> Html:

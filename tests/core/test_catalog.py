@@ -1,0 +1,57 @@
+"""Networks by name, and what is refused."""
+
+import pytest
+
+from plusx import InputError, create, list_models, units
+from plusx.catalog import options_of
+from plusx.zoo import Config
+
+
+def test_names_match_patterns_and_are_sorted_by_size() -> None:
+    assert list_models("resnet1??") == ["resnet101", "resnet110", "resnet152"]
+    assert list_models("nothing*") == []
+
+
+@pytest.mark.parametrize(("name", "count"), [("resnet26", 12), ("resnet8", 3), ("plain14", 0)])
+def test_any_depth_6n_plus_2_has_a_name(name: str, count: int) -> None:
+    assert len(units(create(name, num_classes=10))) == count
+
+
+def test_a_model_carries_its_config() -> None:
+    model = create("resnet20", num_classes=7, in_channels=1, shortcut="project")
+    assert model.config == Config("resnet20", 7, 1, {"shortcut": "project"})
+
+
+def test_shortcut_b_has_the_count_that_is_often_taken_for_the_papers() -> None:
+    for depth, count in ((20, 272_474), (56, 855_770), (110, 1_730_714)):
+        model = create(f"resnet{depth}", num_classes=10, shortcut="project")
+        assert sum(p.numel() for p in model.parameters()) == count
+
+
+def test_every_option_builds() -> None:
+    for option, values in options_of("resnet20").items():
+        for value in values:
+            if (option, value) != ("shortcut", "identity"):
+                create("resnet20", num_classes=10, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("resnte20", {}, "did you mean 'resnet20'"),
+        ("resnet21", {}, "the nearest are 20 and 26"),
+        ("plain6", {}, "the nearest are 8 and 14"),
+        ("resnet20", {"stemm": "small"}, "did you mean 'stem'"),
+        ("resnet20", {"stem": "smal"}, "did you mean 'small'"),
+        ("resnet20", {"stem": 3}, "one of small, large, deep"),
+        ("resnet20", {"shortcut": "identity"}, "use pad or project"),
+        ("plain20", {"shortcut": "pad"}, "no option 'shortcut'"),
+        ("plain20", {"init": "zero-last"}, "this network has none"),
+        ("resnet20", {"num_classes": 0}, "num_classes is 0"),
+        ("resnet20", {"num_classes": True}, "num_classes is True"),
+        ("resnet20", {"in_channels": 2.5}, "in_channels is 2.5"),
+    ],
+)
+def test_wrong_calls_say_what_is_right(name: str, options: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        create(name, **options)
