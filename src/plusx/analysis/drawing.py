@@ -43,16 +43,23 @@ def spread(length: int, limit: int) -> list[int]:
 
 def depth_axis(ax: "Axes", names: Sequence[str]) -> None:
     """Let y run down through `names`, from the input to the output, a dozen of them written."""
-    places = spread(len(names), 12)
+    places = range(0, len(names), -(-len(names) // 12) or 1)
     ax.set_yticks(places, [short(names[i], 16) for i in places], parse_math=False)
     ax.set_ylim(len(names) - 0.5, -0.5)
 
 
-def profile(ax: "Axes", values: Sequence[float], *, names: Sequence[str], label: str) -> None:
+def profile(
+    ax: "Axes",
+    values: Sequence[float],
+    *,
+    names: Sequence[str],
+    label: str,
+    style: str = "-",
+    color: str | None = None,
+) -> None:
     """Draw a figure for each of `names` along the axis of depth; again for another curve."""
     finite = [value if np.isfinite(value) else np.nan for value in values]
-    marker = "o" if len(values) <= 15 else ""
-    ax.plot(finite, range(len(values)), marker=marker, label=label)
+    ax.plot(finite, range(len(values)), style, color=color, label=label)
     depth_axis(ax, names)
     log_if_wide(ax, x=[x for line in ax.lines for x in np.asarray(line.get_xdata(), dtype=float)])
 

@@ -78,7 +78,7 @@ class Evaluation:
         """
         ax = ax or new_axes()
         ax.imshow(_tint(self.confusion), interpolation="nearest", aspect="equal")
-        ax.set(xlabel="called", ylabel="is")
+        ax.set(xlabel="what it was called", ylabel="what it is")
         ax.grid(False)
         if len(self.classes) > NUMBERED:
             return ax
@@ -116,6 +116,7 @@ class Evaluation:
             "o",
             color=ORANGE,
             label="mean of the bin",
+            clip_on=False,
         )
         ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="how sure, %", ylabel="how often right, %")
         return ax

@@ -31,7 +31,7 @@ for _verb, _help in {
 
 def main(tokens: Sequence[str] | None = None) -> NoReturn:
     """Run one command; exit with 0 done, 1 bad news, 2 a wrong call, 130 stopped by Ctrl-C."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
         sys.exit(app(tokens, result_action="return_value"))
     except InputError as error:

@@ -41,7 +41,7 @@ def calibration(result: TrainResult) -> Section:
 
 def _confusion(test: Evaluation) -> Html:
     many = len(test.classes) > 10
-    side = (640, 600) if 10 < len(test.classes) <= 20 else (400, 380)
+    side = (640, 600) if 10 < len(test.classes) <= 20 else (380, 370)
     drawn = figure(
         "confusion-matrix",
         test.plot,

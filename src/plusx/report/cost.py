@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from plusx.analysis.drawing import BLUE
 from plusx.report.blocks import details, facts, grid, paragraph, table
 from plusx.report.figures import figure
-from plusx.report.learning import by_epoch
+from plusx.report.learning import by_epoch, from_zero
 from plusx.report.markup import Html, join
 from plusx.report.page import Section
 from plusx.report.words import size, time
@@ -58,7 +58,7 @@ def _figures(epochs: Sequence[Epoch]) -> Html:
     def drawn(name: str, what: str, values: list[float]) -> Html:
         def draw(ax: Axes) -> None:
             by_epoch(ax, epochs, values, label=what, color=BLUE, line="-")
-            ax.set_ylim(bottom=0)
+            from_zero(ax, values)
 
         return figure(
             f"cost-{name}",

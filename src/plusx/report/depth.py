@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from plusx.analysis.drawing import profile
+from plusx.analysis.drawing import BLUE, ORANGE, profile
 from plusx.analysis.signal import Signal
 from plusx.report.blocks import details, grid, paragraph, verbatim
 from plusx.report.figures import figure
 from plusx.report.heat import heat
 from plusx.report.markup import Html, join
 from plusx.report.page import Section
-from plusx.report.words import number
+from plusx.report.words import number, percent
 from plusx.train.result import Probe, TrainResult
 
 __all__ = ["activations", "change", "gradient"]
@@ -71,18 +71,16 @@ def activations(result: TrainResult) -> Section:
 def _gradient(probes: Sequence[Probe]) -> Html:
     signal = probes[-1].signal
     names = [part.name for part in signal.parts]
-    read: Read = lambda signal: [part.gradient for part in signal.parts]  # noqa: E731
     figures = grid(
-        _map("gradient-map", probes, read, names=names, what="norm of the gradient"),
-        _ends("gradient-ends", probes, read, names=names, what="norm of the gradient"),
+        _map("gradient-map", probes, _gradients, names=names, what="norm of the gradient"),
+        _ends("gradient-ends", probes, _gradients, names=names, what="norm of the gradient"),
     )
     low, high = (f(signal.parts, key=lambda part: part.gradient) for f in (min, max))
     said = (
         f"At the last probe it is strongest in {high.name} ({number(high.gradient)}) and weakest "
         f"in {low.name} ({number(low.gradient)})."
     )
-    listed = verbatim(signal.table(), label="Gradient, change and activations in figures")
-    return join([paragraph(said), figures, details("The last probe in figures", listed)])
+    return join([paragraph(said), figures])
 
 
 def _change(probes: Sequence[Probe]) -> Html:
@@ -93,23 +91,40 @@ def _change(probes: Sequence[Probe]) -> Html:
     )
 
 
+def _gradients(signal: Signal) -> list[float]:
+    return [part.gradient for part in signal.parts]
+
+
 def _shares(signal: Signal) -> list[float]:
     return [part.share for part in signal.parts if part.share is not None]
 
 
 def _activations(probes: Sequence[Probe]) -> Html:
-    names = [str(i + 1) for i in range(len(probes[-1].signal.activations))]
+    last = probes[-1].signal.activations
+    names = [str(i + 1) for i in range(len(last))]
     reads: tuple[tuple[str, str, Read], ...] = (
         ("mean", "mean of the values", lambda s: [a.mean for a in s.activations]),
         ("spread", "standard deviation", lambda s: [a.std for a in s.activations]),
         ("dead", "channels always zero, %", lambda s: [100 * a.dead for a in s.activations]),
     )
     figures = [
-        _ends(f"activations-{name}", probes, read, names=names, what=what)
+        _ends(f"activations-{name}", probes, read, names=names, what=what, styles=("x", "o"))
         for name, what, read in reads
     ]
-    said = "The activations are numbered from the input (1) on; their names are in the figures of "
-    return join([grid(*figures), paragraph(f"{said}the last probe, two sections above.")])
+    worst = max(last, key=lambda a: a.dead)
+    dead = f"{worst.name} has the most channels that are always zero: {percent(worst.dead)}."
+    said = (
+        "The activations are numbered from the input (1) on; their names are below. Values behind "
+        "a merge are larger than those inside a unit, for there shortcut and transform are added. "
+    )
+    listed = verbatim(probes[-1].signal.table(), label="The last probe in figures")
+    return join(
+        [
+            paragraph(said + (dead if worst.dead else "No channel is always zero.")),
+            grid(*figures),
+            details("The last probe in figures", listed),
+        ]
+    )
 
 
 def _map(
@@ -124,17 +139,27 @@ def _map(
         caption="Over the whole run: a row a part, the input at the top; each step of colour is a "
         "factor, not a difference. Blank: zero, or not a finite number.",
         label=f"Heat map of {what} by depth and epoch",
-        height=320,
+        height=300,
     )
 
 
 def _ends(
-    name: str, probes: Sequence[Probe], read: Read, *, names: Sequence[str], what: str
+    name: str,
+    probes: Sequence[Probe],
+    read: Read,
+    *,
+    names: Sequence[str],
+    what: str,
+    styles: tuple[str, str] = ("--", "-"),
 ) -> Html:
+    """Draw the first and the last probe by depth, each in its line style or as its marker."""
+
     def draw(ax: Axes) -> None:
-        for probe in dict.fromkeys((probes[0], probes[-1])):
+        ends = zip((probes[0], probes[-1]), (ORANGE, BLUE), styles, strict=True)
+        for probe, color, style in ends:
             label = f"epoch {probe.epoch:.3g}"
-            profile(ax, read(probe.signal), names=names, label=label)
+            values = read(probe.signal)
+            profile(ax, values, names=names, label=label, style=style, color=color)
         ax.set_xlabel(what)
 
     return figure(
@@ -143,5 +168,5 @@ def _ends(
         caption=f"{what[0].upper()}{what[1:]}: the first probe of the run and the last, the input "
         "at the top.",
         label=f"Line chart of {what} by depth, first and last probe",
-        height=320,
+        height=300,
     )

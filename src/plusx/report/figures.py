@@ -18,6 +18,7 @@ from plusx.report.markup import Html, join, tag
 __all__ = ["figure", "framed"]
 
 INK = "#010203"  # stands for the page's text colour until the drawing is SVG
+WIDTH = 360  # CSS pixels: what a telephone shows
 UNIT = 1 / 72  # inch: one unit of the SVG
 STYLE = {
     "svg.fonttype": "none",
@@ -50,8 +51,8 @@ def figure(
     *,
     caption: str,
     label: str,
-    width: int = 400,
-    height: int = 270,
+    width: int = WIDTH,
+    height: int = 250,
 ) -> Html:
     """Let `draw` fill axes of `width` x `height` CSS pixels, and frame it with its caption.
 
@@ -108,7 +109,7 @@ def _fitted(svg: str, *, name: str, label: str, width: int) -> Html:
 
 def _wide(width: int) -> Html:
     # large drawings scroll in their own box on a telephone rather than become unreadable
-    return Html(f'style="min-width: {width}px"' if width > 400 else "")
+    return Html(f'style="min-width: {width}px"' if width > WIDTH else "")
 
 
 def _own_ids(body: str, name: str) -> str:

@@ -14,7 +14,7 @@ from plusx.report.page import Section
 from plusx.report.words import number, percent
 from plusx.train.result import Epoch, TrainResult
 
-__all__ = ["by_epoch", "learning"]
+__all__ = ["by_epoch", "from_zero", "learning"]
 
 
 def learning(result: TrainResult) -> Section:
@@ -38,6 +38,12 @@ def by_epoch(
     ax.plot([e.epoch for e in epochs], shown, line, color=color, label=label, marker=marker)
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def from_zero(ax: Axes, values: Iterable[float]) -> None:
+    """Let the figures of an axis begin at zero, with room above the largest."""
+    most = max((value for value in values if math.isfinite(value)), default=0.0)
+    ax.set_ylim(0, 1.1 * most or 1.0)
 
 
 def _body(result: TrainResult) -> Html:
@@ -98,7 +104,7 @@ def _accuracy(ax: Axes, result: TrainResult) -> None:
 def _rate(ax: Axes, epochs: Sequence[Epoch]) -> None:
     rates = [e.learning_rate for e in epochs]
     by_epoch(ax, epochs, rates, label="learning rate", color=BLUE, line="-")
-    ax.set_ylim(bottom=0)
+    from_zero(ax, rates)
 
 
 def _best(result: TrainResult) -> list[Epoch]:

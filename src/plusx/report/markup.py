@@ -40,7 +40,7 @@ def join(content: Iterable[str]) -> Html:
     )
 
 
-def tag(name: str, *content: str, **attributes: str) -> Html:
+def tag(name: str, /, *content: str, **attributes: str) -> Html:
     """Make an element; `class_` and `aria_label` stand for `class` and `aria-label`.
 
     >>> tag("p", "1 < 2", class_="note")

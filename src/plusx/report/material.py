@@ -30,7 +30,7 @@ def material(result: TrainResult) -> Section:
 
 
 def _splits(result: TrainResult) -> Html:
-    return tag("div", tag("h3", "Images in each split"), bars(result.split_sizes))
+    return tag("div", tag("h3", "Images in each split"), bars(result.split_sizes), class_="box")
 
 
 def _classes(result: TrainResult) -> Html:
@@ -39,10 +39,10 @@ def _classes(result: TrainResult) -> Html:
     if not counts:
         return Html("")
     if len(counts) <= OPEN:
-        return tag("div", tag("h3", title), bars(counts))
+        return tag("div", tag("h3", title), bars(counts), class_="box")
     said = f"From {min(counts.values()):,} to {count(max(counts.values()), 'image')} a class."
     listed = details("Every class", bars(counts))
-    return tag("div", tag("h3", title), paragraph(said), listed)
+    return tag("div", tag("h3", title), paragraph(said), listed, class_="box")
 
 
 def _notes(notes: tuple[str, ...]) -> Html:

@@ -22,7 +22,7 @@ def origin(result: TrainResult) -> Section:
         "the split, the first weights, the order of the images and their augmentation.",
         join(
             [
-                verbatim(result.command, label="The command"),
+                tag("div", verbatim(result.command, label="The command"), class_="command"),
                 tag("h3", "Settings"),
                 facts({name: _said(value) for name, value in settings.items()}),
                 tag("h3", "Machine and versions"),

@@ -19,7 +19,7 @@ def structure(result: TrainResult) -> Section:
         summary.plot,
         caption="Where the parameters, the computation and the memory are, the input at the top.",
         label="Line chart of the share of parameters, MACs and activations by depth",
-        height=320,
+        height=300,
     )
     return Section(
         "structure",

@@ -11,7 +11,6 @@ from plusx.train.result import Finding, TrainResult
 __all__ = ["verdict"]
 
 # colour alone would not reach everyone: each level has its word and its sign
-OVERALL = {"good": "Healthy", "warning": "Worth a look", "bad": "Not healthy"}
 LEVELS = {"good": "Good", "note": "Note", "warning": "Look", "bad": "Problem"}
 SIGNS = {"good": "✓", "note": "i", "warning": "!", "bad": "✕"}
 
@@ -27,7 +26,7 @@ def verdict(result: TrainResult) -> Html:
                 "div",
                 tag(
                     "div",
-                    tag("p", *_sign(level, OVERALL[level]), class_=f"level {level}"),
+                    tag("p", *_sign(level, LEVELS[level]), class_=f"level {level}"),
                     tag("h1", result.health.sentence),
                 ),
                 _accuracy(result),

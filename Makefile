@@ -1,0 +1,42 @@
+# plusx: `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo setup lint check test bench clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## install, train on the embedded digits, say where report and model are (a minute)
+	$(BIN)/plusx train --data digits
+
+setup: $(READY)  ## make .venv with the tested versions of everything
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "plusx needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q -c constraints.txt setuptools
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[train,dev]'
+	@touch $@
+
+lint: $(READY)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint  ## the same, with quick tests and the README's snippets (under two minutes)
+	$(BIN)/pytest -q -m "not full"
+
+test: $(READY)  ## the whole test suite
+	$(BIN)/pytest
+
+bench: $(READY)  ## figures against peers, side by side; writes benchmarks/results/
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## remove the environment and the caches, no run and no result
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info

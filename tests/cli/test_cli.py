@@ -1,0 +1,184 @@
+"""The verbs of the command line: what they print, and their exit status."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plusx import __version__
+from plusx.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+TINY = ("--model", "resnet8", "--batch-size", "256", "--device", "cpu")
+SHORT = (*TINY, "--epochs", "1")
+
+
+@pytest.fixture
+def plusx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Call the command line in this process: (exit status, standard output, standard error)."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        tokens = [str(word) for word in words]
+        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
+        with pytest.raises(SystemExit) as stop:
+            main(tokens)
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    with pytest.raises(SystemExit):
+        main(["train", "--data", "digits", *TINY, "--epochs", "4", "--out", str(folder)])
+    return folder
+
+
+def test_help_and_version_do_without_torch(plusx: Run) -> None:
+    code = (
+        "import sys; from plusx.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: assert 'torch' not in sys.modules, 'torch'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "train" in done.stdout, done.stderr
+    assert plusx("--version")[:2] == (0, f"{__version__}\n")
+
+
+def test_train_ends_with_accuracy_health_report_and_model(plusx: Run, tmp_path: Path) -> None:
+    status, out, _ = plusx("train", "--data", "digits", *SHORT, "--out", tmp_path / "r")
+    assert status in (0, 1)  # after one epoch the network may have learned next to nothing
+    last = out.strip().splitlines()[-5:]
+    assert last[0].startswith("test accuracy")
+    assert last[2].startswith(("Healthy", "Worth a look", "Something is wrong"))
+    assert last[-2].split() == ["Report", str(tmp_path / "r" / "report.html")]
+    assert (tmp_path / "r" / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert f"plusx predict {tmp_path / 'r'} IMAGE" in last[-1]
+
+
+def test_predict_prints_classes_and_probabilities(
+    plusx: Run, trained: Path, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    image = tmp_path / "digit.png"
+    Image.new("L", (8, 8)).save(image)
+    status, out, _ = plusx("predict", trained, image, "--top", 3)
+    assert status == 0 and out.splitlines()[0] == str(image)
+    assert len(out.splitlines()) == 4 and "%" in out
+    status, out, _ = plusx("predict", trained / "model", image, image, "--json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert len(found) == 2 and found[0]["image"] == str(image)
+    assert sum(found[0]["probabilities"]) <= 1.0001
+
+
+def test_predict_names_what_is_no_image_and_does_the_rest(
+    plusx: Run, trained: Path, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    (tmp_path / "text.jpg").write_text("not a picture")
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    status, out, err = plusx("predict", trained, tmp_path / "text.jpg", tmp_path / "a.png")
+    assert status == 2 and "text.jpg" in err and "Traceback" not in err
+    assert out.startswith(str(tmp_path / "a.png"))
+
+
+def test_models_lists_and_filters(plusx: Run) -> None:
+    status, out, _ = plusx("models", "resnet5*", "--json")
+    assert status == 0
+    assert [(row["name"], row["parameters"], row["units"]) for row in json.loads(out)] == [
+        ("resnet50", 25_557_032, 16),
+        ("resnet56", 853_018, 27),
+    ]
+    assert "resnet1202" in plusx("models")[1]
+
+
+def test_info_draws_the_network(plusx: Run) -> None:
+    status, out, _ = plusx("info", "resnet20")
+    assert status == 0 and "269,722" in out and "pad 16 channels" in out
+    status, out, _ = plusx("info", "resnet18", "--options.stem", "small", "--size", 32, "--json")
+    assert json.loads(out)["rows"][0]["output"] == [64, 32, 32]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["info", "resnte20"], "did you mean 'resnet20'"),
+        (["info", "resnet20", "--options.stem", "tiny"], "one of small, large, deep"),
+        (["models", "vit*"], "no network matches"),
+        (["train", "--data", "nowhere.zip"], "nowhere.zip"),
+        (["train", "--data", "digits", "--model", "resnet21"], "20 and 26"),
+        (["train", "--data", "digits", "--epochs", "0"], "1 or more"),
+        (["train", "--data", "digits", "--epochs", "many"], "many"),
+        (["train", "--data", "digits", "--modle", "resnet20"], "--model"),
+        (["train"], "--data"),
+        (["fly"], "fly"),
+        (["resume", "nowhere"], "is no folder"),
+        (["predict", "nowhere", "a.png"], "holds no trained network"),
+        (["predict", "."], "no image was given"),
+    ],
+)
+def test_a_wrong_call_is_status_2_and_a_sentence(
+    plusx: Run, words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = plusx(*words)
+    assert status == 2
+    assert message in err + out and "Traceback" not in err
+    assert not list(tmp_path.rglob("*.json")), "something was left half-written"
+
+
+def test_an_unwritable_place_is_named(
+    plusx: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *more: object, **named: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    status, _, err = plusx("train", "--data", "digits", *SHORT, "--out", tmp_path / "r")
+    assert status == 2 and f"no permission to write or read {tmp_path / 'r'}" in err
+
+
+def test_a_full_disk_is_named(plusx: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    status, _, err = plusx("train", "--data", "digits", *SHORT, "--out", tmp_path / "r")
+    assert status == 2 and "the disk is full" in err and "Traceback" not in err
+
+
+@pytest.mark.full
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    words = ["train", "--data", "digits", "--model", "resnet8", "--epochs", "500"]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "plusx", *words, "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    for line in started.stdout:
+        if line.startswith("epoch"):
+            break
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert f"plusx resume {folder}" in err and "Traceback" not in err
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"epochs": 3}))
+    done = subprocess.run(
+        [sys.executable, "-m", "plusx", "resume", str(folder)], capture_output=True, text=True
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert "Going on at" in done.stdout and (folder / "report.html").exists()
