@@ -85,7 +85,7 @@ def _later(start: Signal, done: float) -> Signal:
             for i, part in zip(deep, start.parts, strict=True)
         ),
         activations=tuple(
-            replace(a, mean=a.mean * (1 - done / 3), std=a.std * (1 + done), dead=0.1 * done)
+            replace(a, mean=a.mean * (1 - done / 3), std=a.std * (1 + done), dead=0.1 * done * a.mean)
             for a in start.activations
         ),
     )
@@ -94,8 +94,8 @@ def _later(start: Signal, done: float) -> Signal:
 def _healthy(accuracy: float) -> Health:
     return Health(
         "good",
-        f"Healthy: {accuracy:.1%} of 1,000 test images are classified correctly; gradients reach every "
-        "part and no unit is idle.",
+        f"Healthy: {accuracy:.1%} of 1,000 test images are classified correctly; gradients reach "
+        "every part and no unit is idle.",
         (
             Finding(
                 "note",

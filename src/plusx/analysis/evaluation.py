@@ -101,14 +101,13 @@ class Evaluation:
         """Draw how often predictions are right against how sure they are, bin by bin."""
         ax = ax or new_axes()
         filled = [b for b in self.bins if b.count]
-        ax.plot([0, 100], [0, 100], ":", color="gray", label="as sure as right")
+        ax.plot([0, 100], [0, 100], ":", color="gray", label="just right")
         ax.bar(
             [50 * (b.low + b.high) for b in filled],
             [100 * b.accuracy for b in filled],
             width=[90 * (b.high - b.low) for b in filled],
             color=BLUE,
             alpha=0.55,
-            label="right",
         )
         ax.plot(
             [100 * b.confidence for b in filled],

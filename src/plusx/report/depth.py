@@ -86,8 +86,8 @@ def _gradient(probes: Sequence[Probe]) -> Html:
 def _change(probes: Sequence[Probe]) -> Html:
     names = [part.name for part in probes[-1].signal.parts if part.share is not None]
     return grid(
-        _map("change-map", probes, _shares, names=names, what="transform / shortcut"),
-        _ends("change-ends", probes, _shares, names=names, what="transform / shortcut"),
+        _map("change-map", probes, _shares, names=names, what="norm of transform / norm of shortcut"),
+        _ends("change-ends", probes, _shares, names=names, what="norm of transform / norm of shortcut"),
     )
 
 

@@ -109,7 +109,7 @@ def _fitted(svg: str, *, name: str, label: str, width: int) -> Html:
 
 def _wide(width: int) -> Html:
     # large drawings scroll in their own box on a telephone rather than become unreadable
-    return Html(f'style="min-width: {width}px"' if width > WIDTH else "")
+    return Html(f'style="min-width: {width}px"' if width > 1.5 * WIDTH else "")
 
 
 def _own_ids(body: str, name: str) -> str:
