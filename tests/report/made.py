@@ -85,7 +85,9 @@ def _later(start: Signal, done: float) -> Signal:
             for i, part in zip(deep, start.parts, strict=True)
         ),
         activations=tuple(
-            replace(a, mean=a.mean * (1 - done / 3), std=a.std * (1 + done), dead=0.1 * done * a.mean)
+            replace(
+                a, mean=a.mean * (1 - done / 3), std=a.std * (1 + done), dead=0.1 * done * a.mean
+            )
             for a in start.activations
         ),
     )

@@ -40,15 +40,17 @@ def calibration(result: TrainResult) -> Section:
 
 
 def _confusion(test: Evaluation) -> Html:
-    many = len(test.classes) > 10
-    side = (640, 600) if 10 < len(test.classes) <= 20 else (380, 370)
+    many = 10 < len(test.classes) <= 20  # still with counts, which need room
+    side = (640, 600) if many else (380, 370)
     drawn = figure(
         "confusion-matrix",
         test.plot,
         caption="The stronger the blue, the larger the share of the class that was recognised; "
         "the strongest orange is the most frequent mistake."
         + (
-            " The classes are numbered in the order of the table." if len(test.classes) > 20 else ""
+            " The classes are numbered from 0, in the order of the table."
+            if len(test.classes) > 20
+            else ""
         ),
         label=f"Confusion matrix of {len(test.classes)} classes",
         width=side[0],

@@ -7,6 +7,9 @@ from plusx.report.markup import Html, tag
 __all__ = ["bars", "details", "facts", "grid", "paragraph", "table", "verbatim"]
 
 
+LONG = 60  # characters, from which on the words of a cell are broken into lines
+
+
 def paragraph(*words: str) -> Html:
     """Write a paragraph."""
     return tag("p", *words)
@@ -72,8 +75,9 @@ def bars(counts: Mapping[str, int]) -> Html:
 
 
 def _cell(name: str, text: str, figure: bool) -> Html:
-    attributes = {"class_": "number"} if figure else {}
-    return tag(name, text, **attributes)
+    if figure:
+        return tag(name, text, class_="number")
+    return tag(name, text, class_="long") if len(text) > LONG else tag(name, text)
 
 
 def _scroll(content: Html, *, label: str) -> Html:

@@ -86,8 +86,12 @@ def _gradient(probes: Sequence[Probe]) -> Html:
 def _change(probes: Sequence[Probe]) -> Html:
     names = [part.name for part in probes[-1].signal.parts if part.share is not None]
     return grid(
-        _map("change-map", probes, _shares, names=names, what="norm of transform / norm of shortcut"),
-        _ends("change-ends", probes, _shares, names=names, what="norm of transform / norm of shortcut"),
+        _map(
+            "change-map", probes, _shares, names=names, what="norm of transform / norm of shortcut"
+        ),
+        _ends(
+            "change-ends", probes, _shares, names=names, what="norm of transform / norm of shortcut"
+        ),
     )
 
 
@@ -102,14 +106,22 @@ def _shares(signal: Signal) -> list[float]:
 def _activations(probes: Sequence[Probe]) -> Html:
     last = probes[-1].signal.activations
     names = [str(i + 1) for i in range(len(last))]
-    reads: tuple[tuple[str, str, Read], ...] = (
-        ("mean", "mean of the values", lambda s: [a.mean for a in s.activations]),
-        ("spread", "standard deviation", lambda s: [a.std for a in s.activations]),
-        ("dead", "channels always zero, %", lambda s: [100 * a.dead for a in s.activations]),
+    reads: tuple[tuple[str, str, float, Read], ...] = (
+        ("mean", "mean of the values", 0.0, lambda s: [a.mean for a in s.activations]),
+        ("spread", "standard deviation", 0.0, lambda s: [a.std for a in s.activations]),
+        ("dead", "channels always zero, %", 10.0, lambda s: [100 * a.dead for a in s.activations]),
     )
     figures = [
-        _ends(f"activations-{name}", probes, read, names=names, what=what, styles=("x", "o"))
-        for name, what, read in reads
+        _ends(
+            f"activations-{name}",
+            probes,
+            read,
+            names=names,
+            what=what,
+            styles=("x", "o"),
+            reach=reach,
+        )
+        for name, what, reach, read in reads
     ]
     worst = max(last, key=lambda a: a.dead)
     dead = f"{worst.name} has the most channels that are always zero: {percent(worst.dead)}."
@@ -130,6 +142,8 @@ def _activations(probes: Sequence[Probe]) -> Html:
 def _map(
     name: str, probes: Sequence[Probe], read: Read, *, names: Sequence[str], what: str
 ) -> Html:
+    if len(probes) == 1:
+        return Html("")  # nothing to compare
     values = np.array([read(probe.signal) for probe in probes], dtype=float).T
     return figure(
         name,
@@ -151,22 +165,30 @@ def _ends(
     names: Sequence[str],
     what: str,
     styles: tuple[str, str] = ("--", "-"),
+    reach: float = 0.0,
 ) -> Html:
-    """Draw the first and the last probe by depth, each in its line style or as its marker."""
+    """Draw the first and the last probe by depth, each in its line style or as its marker.
+
+    The scale goes from zero at least to `reach`, where it is given.
+    """
+    one = len(probes) == 1
+    which = "the only probe of the run" if one else "the first probe of the run and the last"
 
     def draw(ax: Axes) -> None:
         ends = zip((probes[0], probes[-1]), (ORANGE, BLUE), styles, strict=True)
-        for probe, color, style in ends:
+        for probe, color, style in list(ends)[one:]:
             label = f"epoch {probe.epoch:.3g}"
             values = read(probe.signal)
             profile(ax, values, names=names, label=label, style=style, color=color)
+        if reach:
+            most = max(reach, ax.get_xlim()[1])
+            ax.set_xlim(-0.03 * most, most)
         ax.set_xlabel(what)
 
     return figure(
         name,
         draw,
-        caption=f"{what[0].upper()}{what[1:]}: the first probe of the run and the last, the input "
-        "at the top.",
-        label=f"Line chart of {what} by depth, first and last probe",
+        caption=f"{what[0].upper()}{what[1:]}: {which}, the input at the top.",
+        label=f"Chart of {what} by depth, {which}",
         height=300,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from plusx.analysis.drawing import depth_axis, spread
@@ -21,14 +22,13 @@ def heat(
     epochs: Sequence[float],
     label: str,
 ) -> None:
-    """Draw `values` (parts, probes) by logarithmic colour; what has no logarithm stays blank."""
-    from matplotlib.colors import LogNorm
-
+    """Draw `values` (parts, two or more probes) by logarithmic colour; what has no logarithm stays blank."""
     kept = spread(len(epochs), COLUMNS)
     known = np.ma.masked_where(~(np.isfinite(values) & (values > 0)), values)[:, kept]
     low, high = (float(known.min()), float(known.max())) if known.count() else (1.0, 1.0)
-    if high < 1.01 * low:  # one colour for all, and a scale around it
-        low, high = low / 2, high * 2
+    if high < 2 * low:  # all but the same: the colours shall not make much of it
+        middle = (low * high) ** 0.5
+        low, high = middle / 2**0.5, middle * 2**0.5
     drawn = ax.pcolormesh(
         _edges(np.asarray(epochs, dtype=float)[kept]),
         np.arange(len(names) + 1) - 0.5,
@@ -51,7 +51,5 @@ def heat(
 
 def _edges(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return where the column of each place begins and ends: half-way to its neighbours."""
-    if len(places) == 1:
-        return np.array([places[0] - 0.5, places[0] + 0.5])
     middle = (places[1:] + places[:-1]) / 2
     return np.concatenate([places[:1], middle, places[-1:]])

@@ -1,0 +1,52 @@
+"""Two or more ways of doing one thing, timed in turns: medians, ratios, and the machine."""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plusx.train.environment import environment
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def interleaved(
+    ways: Mapping[str, Callable[[], object]], *, repeats: int, warmup: int = 2
+) -> dict[str, list[float]]:
+    """Time each way once a round, in turns, so that what disturbs one disturbs all: seconds."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for round_number in range(warmup + repeats):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            if round_number >= warmup:
+                times[name].append(time.perf_counter() - began)
+    return times
+
+
+def ratio(times: Mapping[str, list[float]], ours: str, theirs: str) -> float:
+    """How many times faster `ours` is: the median over rounds of theirs / ours."""
+    pairs = zip(times[theirs], times[ours], strict=True)
+    return statistics.median(theirs / ours for theirs, ours in pairs)
+
+
+def medians(times: Mapping[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def record(name: str, figures: Mapping[str, Any]) -> None:
+    """Write a benchmark's figures, with the machine, to results/NAME.json, and print them."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    machine = environment(device, "see figures")
+    del machine["precision"], machine["pillow"], machine["lightning-fabric"]
+    text = json.dumps({"machine": machine, "figures": figures}, indent=2)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(text + "\n")
+    print(f"{name} on {platform.machine()}, {machine['device']}, {machine['cores']} cores")
+    for key, value in figures.items():
+        print(f"  {key}: {value}")

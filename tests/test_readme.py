@@ -1,0 +1,40 @@
+"""What the README shows is what happens."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from plusx import list_models
+from plusx.cli import app
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+def test_snippets_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_verbs_and_make_targets_exist() -> None:
+    for verb in re.findall(r"^    plusx (\w+)", README, flags=re.MULTILINE):
+        assert verb in app
+    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
+    for target in re.findall(r"make (\w+)", README):
+        assert f"\n{target}:" in makefile
+
+
+def test_the_table_names_every_network() -> None:
+    for name in list_models():
+        family, number = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
+        assert re.search(rf"`{family}([\d ]* )?{number}( [\d ]*)?`", README), name
+
+
+def test_the_tree_names_what_is_there() -> None:
+    package = Path(__file__).parent.parent / "src" / "plusx"
+    tree = README[README.index("    src/plusx/") :]
+    for path in package.iterdir():
+        if path.name[0] not in "._" and path.name != "py.typed":
+            assert path.name in tree, path.name
