@@ -1,7 +1,6 @@
 """The command line: `plusx VERB`, one file a verb, imported when it is called."""
 
 import errno
-import logging
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -31,7 +30,6 @@ for _verb, _help in {
 
 def main(tokens: Sequence[str] | None = None) -> NoReturn:
     """Run one command; exit with 0 done, 1 bad news, 2 a wrong call, 130 stopped by Ctrl-C."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
         sys.exit(app(tokens, result_action="return_value"))
     except InputError as error:

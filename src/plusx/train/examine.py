@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,13 +10,13 @@ from torch import Tensor
 from plusx.analysis.evaluation import Evaluation, evaluation
 from plusx.data import Batch, Data, Split, batches, centre, normalise
 from plusx.train.result import Mistake
+from plusx.train.seeds import generator_for
 from plusx.train.setup import Setup
 
 __all__ = ["probe_batch", "test", "validate"]
 
 BATCH = 256
 NUM_MISTAKES = 12
-PROBE_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,9 @@ def test(setup: Setup) -> tuple[Evaluation, tuple[Mistake, ...]]:
 
 
 def probe_batch(setup: Setup) -> tuple[Tensor, Tensor]:
-    """Return the images and labels that every probe of a run looks at: the first of training."""
-    count = min(PROBE_IMAGES, len(setup.data.train.labels))
-    order = torch.from_numpy(
-        np.random.default_rng(setup.config.seed).permutation(len(setup.data.train.labels))[:count]
-    )
+    """Return the images and labels that every probe of a run looks at: drawn once."""
+    count, images = setup.probe_images, len(setup.data.train)
+    order = torch.randperm(images, generator=generator_for(setup.config.seed, "probe"))[:count]
     batch = next(iter(batches(setup.data.train, order, batch_size=count, device=setup.device)))
     spec = setup.data.input
     return normalise(centre(batch.images, spec.size), spec), batch.labels

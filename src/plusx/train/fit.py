@@ -21,7 +21,6 @@ from plusx.train.stop import NonFiniteLossError, StoppedError, StopRequest
 
 __all__ = ["fit"]
 
-NUM_PROBES = 24
 SAVE_SECONDS = 300.0
 
 
@@ -103,10 +102,9 @@ def _step(setup: Setup, progress: Progress, batch: Batch) -> None:
 
 
 def _probe_if_due(setup: Setup, progress: Progress, probe: tuple[Tensor, Tensor]) -> float:
-    """Measure signal and gradient at some two dozen steps of the run; return the seconds taken."""
+    """Measure signal and gradient where the plan wants it; return the seconds taken."""
     step = progress.steps_done(setup.steps)
-    every = max(1, setup.total_steps // NUM_PROBES)
-    if step % every or (progress.probes and progress.probes[-1].step == step):
+    if step % setup.probe_every or (progress.probes and progress.probes[-1].step == step):
         return 0.0
     began = time.perf_counter()
     found = signal(setup.network, *probe)

@@ -1,5 +1,6 @@
 """How did the run go? A sentence, and the findings behind it."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -23,6 +24,7 @@ def health(
     probes: Sequence[Probe],
     test: Evaluation | None,
     num_classes: int,
+    num_val: int,
     broken: int,
     stopped: str | None,
 ) -> Health:
@@ -30,7 +32,7 @@ def health(
     findings = [
         *_ended(stopped),
         *_learned(epochs, test, num_classes),
-        *_curves(epochs),
+        *_curves(epochs, num_val),
         *(_network(probes[-1]) if probes else ()),
         *_certainty(test),
         *_files(broken),
@@ -81,21 +83,22 @@ def _learned(epochs: Sequence[Epoch], test: Evaluation | None, num_classes: int)
     return [Finding("good", "The network has learned", text)]
 
 
-def _curves(epochs: Sequence[Epoch]) -> list[Finding]:
+def _curves(epochs: Sequence[Epoch], num_val: int) -> list[Finding]:
     found = []
     last = epochs[-1] if epochs else None
-    if last is not None and last.train_accuracy - last.val_accuracy > OVERFIT:
+    gap = last.train_accuracy - last.val_accuracy if last is not None else 0.0
+    if last is not None and gap > OVERFIT + 2 * _deviation(last.val_accuracy, num_val):
         found.append(
             Finding(
                 "warning",
-                "It knows the training images by heart",
+                "It does much better on the training images than on new ones",
                 f"Training accuracy {last.train_accuracy:.1%}, validation "
                 f"{last.val_accuracy:.1%}. More images, stronger augmentation or weight decay, "
                 "or a smaller network would help.",
             )
         )
     back = max(2, len(epochs) // 10 + 1)
-    if len(epochs) > back and epochs[-1].val_accuracy - epochs[-back].val_accuracy > RISING:
+    if len(epochs) > back and _still_rising(epochs, back, num_val):
         found.append(
             Finding(
                 "note",
@@ -104,6 +107,16 @@ def _curves(epochs: Sequence[Epoch]) -> list[Finding]:
             )
         )
     return found
+
+
+def _still_rising(epochs: Sequence[Epoch], back: int, num_val: int) -> bool:
+    gain = epochs[-1].val_accuracy - epochs[-back].val_accuracy
+    return gain > RISING + 2 * _deviation(epochs[-1].val_accuracy, num_val)
+
+
+def _deviation(share: float, count: int) -> float:
+    """Return the standard deviation of a share that was measured on `count` images."""
+    return math.sqrt(max(share * (1 - share), 1 / count) / count)
 
 
 def _network(probe: Probe) -> list[Finding]:

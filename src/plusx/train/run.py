@@ -1,5 +1,6 @@
 """train(config) and resume(folder): from settings to a trained network and its report."""
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,7 @@ def _result(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRe
             probes=progress.probes,
             test=tested,
             num_classes=len(data.input.classes),
+            num_val=len(data.val),
             broken=len(broken),
             stopped=stopped,
         ),
@@ -172,6 +174,7 @@ def _pictures(setup: Setup) -> tuple[Tensor, Tensor]:
 def _fabric(config: TrainConfig) -> Any:
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # precision is in our log
     return Fabric(
         accelerator=config.device,
         devices=1,

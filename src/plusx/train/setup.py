@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from plusx.data import Data
+from plusx.data.spec import SMALL
 from plusx.train.config import TrainConfig
 from plusx.train.folder import RunFolder
 from plusx.zoo import Network
@@ -69,6 +70,17 @@ class Setup:
     def total_steps(self) -> int:
         """Steps of the whole run."""
         return self.steps * self.config.epochs
+
+    @property
+    def probe_images(self) -> int:
+        """Training images that a probe looks at: fewer where each costs more."""
+        return min(64 if self.data.input.size <= SMALL else 16, len(self.data.train))
+
+    @property
+    def probe_every(self) -> int:
+        """Steps from probe to probe: 3 to 24 in a run, and a tenth of its work at most."""
+        affordable = self.total_steps * self.batch_size // (10 * self.probe_images)
+        return max(1, self.total_steps // min(24, max(3, affordable)))
 
     def say(self, line: str) -> None:
         """Tell the reporter and the log."""
