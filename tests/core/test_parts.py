@@ -8,8 +8,6 @@ from plusx import Add, Residual, Scaled, create, parts, units
 from plusx.surgery import zero_last_norms
 from reference import network as reference_network
 
-NORM, RELU = nn.BatchNorm2d, nn.ReLU
-
 
 def test_the_equation() -> None:
     f, s = nn.Linear(4, 4), nn.Linear(4, 4)
@@ -56,15 +54,15 @@ def test_a_shortcut_takes_the_shape_to_that_of_the_transform(
     shortcut: parts.Shortcut, stride: int
 ) -> None:
     x = torch.randn(2, 8, 9, 9)
-    s = shortcut(8, 16, stride=stride, norm=NORM)
-    t = parts.basic(8, 16, stride=stride, norm=NORM, activation=RELU)
+    s = shortcut(8, 16, stride=stride)
+    t = parts.basic(8, 16, stride=stride)
     assert s(x).shape == t(x).shape == (2, 16, -(-9 // stride), -(-9 // stride))
 
 
 def test_options_a_b_and_d_are_the_identity_where_nothing_changes() -> None:
     for shortcut in (parts.identity, parts.pad, parts.project, parts.avg_project):
-        assert isinstance(shortcut(8, 8, stride=1, norm=NORM), nn.Identity)
-    assert not isinstance(parts.project_all(8, 8, stride=1, norm=NORM), nn.Identity)
+        assert isinstance(shortcut(8, 8, stride=1), nn.Identity)
+    assert not isinstance(parts.project_all(8, 8, stride=1), nn.Identity)
 
 
 def test_a_padded_shortcut_keeps_its_pixels_between_zeros() -> None:
@@ -78,14 +76,14 @@ def test_a_padded_shortcut_keeps_its_pixels_between_zeros() -> None:
 
 def test_the_identity_refuses_another_shape() -> None:
     with pytest.raises(ValueError, match="4 channels to 8 at stride 1"):
-        parts.identity(4, 8, stride=1, norm=NORM)
+        parts.identity(4, 8, stride=1)
 
 
 @pytest.mark.parametrize(
     ("stem", "stride"), [(parts.small_stem, 1), (parts.large_stem, 4), (parts.deep_stem, 4)]
 )
 def test_stems(stem: parts.Stem, stride: int) -> None:
-    made = stem(3, 64, norm=NORM, activation=RELU)
+    made = stem(3, 64)
     assert made(torch.randn(2, 3, 32, 32)).shape == (2, 64, 32 // stride, 32 // stride)
 
 

@@ -20,7 +20,7 @@ def describe(module: nn.Module) -> str:
     """List the layers of `module` in order; a class without a short form by its name.
 
     >>> from plusx.parts import project
-    >>> describe(project(16, 32, stride=2, norm=nn.BatchNorm2d))
+    >>> describe(project(16, 32, stride=2))
     '1x1 32 /2, BN'
     """
     children = list(module.children())

@@ -1,15 +1,11 @@
 """Sections: gradient, change and activations, from the first layer to the last."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 
-import numpy as np
-from matplotlib.axes import Axes
-
-from plusx.analysis.drawing import BLUE, ORANGE, profile
 from plusx.analysis.signal import Signal
 from plusx.report.blocks import details, grid, paragraph, verbatim
-from plusx.report.figures import figure
-from plusx.report.heat import heat
+from plusx.report.by_depth import Read, first_and_last, over_the_run
 from plusx.report.markup import Html, join
 from plusx.report.page import Section
 from plusx.report.words import number, percent
@@ -18,7 +14,6 @@ from plusx.train.result import Probe, TrainResult
 __all__ = ["activations", "change", "gradient"]
 
 NO_PROBES = "The run ended before the network was probed, so there is nothing to show here."
-Read = Callable[[Signal], list[float]]
 
 
 def gradient(result: TrainResult) -> Section:
@@ -71,27 +66,31 @@ def activations(result: TrainResult) -> Section:
 def _gradient(probes: Sequence[Probe]) -> Html:
     signal = probes[-1].signal
     names = [part.name for part in signal.parts]
+    what = "norm of the gradient"
     figures = grid(
-        _map("gradient-map", probes, _gradients, names=names, what="norm of the gradient"),
-        _ends("gradient-ends", probes, _gradients, names=names, what="norm of the gradient"),
+        over_the_run("gradient-map", probes, _gradients, names=names, what=what),
+        first_and_last("gradient-ends", probes, _gradients, names=names, what=what),
     )
-    low, high = (f(signal.parts, key=lambda part: part.gradient) for f in (min, max))
-    said = (
+    return join([paragraph(_extremes(signal)), figures])
+
+
+def _extremes(signal: Signal) -> str:
+    known = [part for part in signal.parts if math.isfinite(part.gradient)]
+    if not known:
+        return "At the last probe no gradient was a finite number."
+    low, high = (choose(known, key=lambda part: part.gradient) for choose in (min, max))
+    return (
         f"At the last probe it is strongest in {high.name} ({number(high.gradient)}) and weakest "
         f"in {low.name} ({number(low.gradient)})."
     )
-    return join([paragraph(said), figures])
 
 
 def _change(probes: Sequence[Probe]) -> Html:
     names = [part.name for part in probes[-1].signal.parts if part.share is not None]
+    what = "norm of transform / norm of shortcut"
     return grid(
-        _map(
-            "change-map", probes, _shares, names=names, what="norm of transform / norm of shortcut"
-        ),
-        _ends(
-            "change-ends", probes, _shares, names=names, what="norm of transform / norm of shortcut"
-        ),
+        over_the_run("change-map", probes, _shares, names=names, what=what),
+        first_and_last("change-ends", probes, _shares, names=names, what=what),
     )
 
 
@@ -112,7 +111,7 @@ def _activations(probes: Sequence[Probe]) -> Html:
         ("dead", "channels always zero, %", 10.0, lambda s: [100 * a.dead for a in s.activations]),
     )
     figures = [
-        _ends(
+        first_and_last(
             f"activations-{name}",
             probes,
             read,
@@ -124,71 +123,22 @@ def _activations(probes: Sequence[Probe]) -> Html:
         for name, what, reach, read in reads
     ]
     worst = max(last, key=lambda a: a.dead)
-    dead = f"{worst.name} has the most channels that are always zero: {percent(worst.dead)}."
-    said = (
-        "The activations are numbered from the input (1) on; their names are below. Values behind "
-        "a merge are larger than those inside a unit, for there shortcut and transform are added. "
-    )
+    said = [
+        "The activations are numbered from the input (1) on; their names are below.",
+        f"{worst.name} has the most channels that are always zero: {percent(worst.dead)}."
+        if worst.dead
+        else "No channel is always zero.",
+    ]
+    if _shares(probes[-1].signal):
+        said.append(
+            "Where values alternate, the larger ones lie behind a merge, where shortcut and "
+            "transform have been added."
+        )
     listed = verbatim(probes[-1].signal.table(), label="The last probe in figures")
     return join(
         [
-            paragraph(said + (dead if worst.dead else "No channel is always zero.")),
+            paragraph(" ".join(said)),
             grid(*figures),
             details("The last probe in figures", listed),
         ]
-    )
-
-
-def _map(
-    name: str, probes: Sequence[Probe], read: Read, *, names: Sequence[str], what: str
-) -> Html:
-    if len(probes) == 1:
-        return Html("")  # nothing to compare
-    values = np.array([read(probe.signal) for probe in probes], dtype=float).T
-    return figure(
-        name,
-        lambda ax: heat(
-            ax, values, names=names, epochs=[probe.epoch for probe in probes], label=what
-        ),
-        caption="Over the whole run: a row a part, the input at the top; each step of colour is a "
-        "factor, not a difference. Blank: zero, or not a finite number.",
-        label=f"Heat map of {what} by depth and epoch",
-        height=300,
-    )
-
-
-def _ends(
-    name: str,
-    probes: Sequence[Probe],
-    read: Read,
-    *,
-    names: Sequence[str],
-    what: str,
-    styles: tuple[str, str] = ("--", "-"),
-    reach: float = 0.0,
-) -> Html:
-    """Draw the first and the last probe by depth, each in its line style or as its marker.
-
-    The scale goes from zero at least to `reach`, where it is given.
-    """
-    one = len(probes) == 1
-    which = "the only probe of the run" if one else "the first probe of the run and the last"
-
-    def draw(ax: Axes) -> None:
-        ends = zip((probes[0], probes[-1]), (ORANGE, BLUE), styles, strict=True)
-        for probe, color, style in list(ends)[one:]:
-            label = f"epoch {probe.epoch:.3g}"
-            values = read(probe.signal)
-            profile(ax, values, names=names, label=label, style=style, color=color)
-        if reach:
-            most = max(reach, ax.get_xlim()[1])
-            ax.set_xlim(-0.03 * most, most)
-        ax.set_xlabel(what)
-
-    return figure(
-        name,
-        draw,
-        caption=f"{what[0].upper()}{what[1:]}: {which}, the input at the top.",
-        label=f"Chart of {what} by depth, {which}",
-        height=300,
     )

@@ -28,7 +28,7 @@ STYLE = {
     "xtick.labelsize": 11,
     "ytick.labelsize": 11,
     "lines.linewidth": 2,
-    "lines.markersize": 5,
+    "lines.markersize": 4,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

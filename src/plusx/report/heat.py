@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from plusx.analysis.drawing import depth_axis, spread
+from plusx.report.words import number
 
 __all__ = ["heat"]
 
@@ -22,7 +23,7 @@ def heat(
     epochs: Sequence[float],
     label: str,
 ) -> None:
-    """Draw `values` (parts, two or more probes) by logarithmic colour; what has no logarithm stays blank."""
+    """Draw `values` (parts, two or more probes) by logarithmic colour, blank if none."""
     kept = spread(len(epochs), COLUMNS)
     known = np.ma.masked_where(~(np.isfinite(values) & (values > 0)), values)[:, kept]
     low, high = (float(known.min()), float(known.max())) if known.count() else (1.0, 1.0)
@@ -43,7 +44,7 @@ def heat(
     assert ax.figure is not None
     ticks = np.geomspace(low, high, 4)
     scale = ax.figure.colorbar(drawn, ax=ax, location="top", aspect=40, pad=0.02)
-    scale.set_ticks(list(ticks), labels=[f"{tick:.2g}" for tick in ticks])
+    scale.set_ticks(list(ticks), labels=[number(tick) for tick in ticks])
     scale.minorticks_off()
     scale.outline.set_visible(False)
     scale.set_label(label)

@@ -64,8 +64,6 @@ def staged(
     widths: Sequence[int],
     stem_width: int,
     stem: parts.Stem,
-    norm: parts.Norm,
-    activation: parts.Activation,
     num_classes: int,
     in_channels: int,
 ) -> Network:
@@ -83,7 +81,7 @@ def staged(
             channels = width
         chain.append(stage)
     network = Network(
-        stem=stem(in_channels, stem_width, norm=norm, activation=activation),
+        stem=stem(in_channels, stem_width),
         stages=chain,
         head=parts.linear_head(channels, num_classes),
     )

@@ -21,8 +21,6 @@ def plain(
     widths: Sequence[int],
     stem_width: int,
     stem: parts.Stem = parts.large_stem,
-    norm: parts.Norm = nn.BatchNorm2d,
-    activation: parts.Activation = nn.ReLU,
     num_classes: int = 1000,
     in_channels: int = 3,
 ) -> Network:
@@ -32,8 +30,8 @@ def plain(
     """
 
     def block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-        made = transform(in_channels, out_channels, stride=stride, norm=norm, activation=activation)
-        return parts.sequence(transform=made, act=activation())
+        made = transform(in_channels, out_channels, stride=stride)
+        return parts.sequence(transform=made, act=nn.ReLU())
 
     return staged(
         block,
@@ -41,8 +39,6 @@ def plain(
         widths=widths,
         stem_width=stem_width,
         stem=stem,
-        norm=norm,
-        activation=activation,
         num_classes=num_classes,
         in_channels=in_channels,
     )

@@ -32,8 +32,6 @@ def resnet(
     stem_width: int,
     stem: parts.Stem = parts.large_stem,
     shortcut: parts.Shortcut = parts.project,
-    norm: parts.Norm = nn.BatchNorm2d,
-    activation: parts.Activation = nn.ReLU,
     num_classes: int = 1000,
     in_channels: int = 3,
 ) -> Network:
@@ -44,10 +42,10 @@ def resnet(
 
     def block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
         unit = Residual(
-            transform(in_channels, out_channels, stride=stride, norm=norm, activation=activation),
-            shortcut=shortcut(in_channels, out_channels, stride=stride, norm=norm),
+            transform(in_channels, out_channels, stride=stride),
+            shortcut=shortcut(in_channels, out_channels, stride=stride),
         )
-        return parts.sequence(unit=unit, act=activation())
+        return parts.sequence(unit=unit, act=nn.ReLU())
 
     return staged(
         block,
@@ -55,8 +53,6 @@ def resnet(
         widths=widths,
         stem_width=stem_width,
         stem=stem,
-        norm=norm,
-        activation=activation,
         num_classes=num_classes,
         in_channels=in_channels,
     )

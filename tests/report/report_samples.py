@@ -26,7 +26,7 @@ def made(
 ) -> TrainResult:
     """Return a good run of `model` on images of random pixels."""
     torch.manual_seed(0)
-    test = tested(classes)
+    test = guesses(classes)
     options = {"num_classes": len(classes), "in_channels": channels}
     network = plusx.create(model, **options)
     images = torch.randn(4, channels, side, side)
@@ -60,7 +60,7 @@ def made(
     )
 
 
-def tested(classes: Sequence[str], *, count: int = 1000) -> Evaluation:
+def guesses(classes: Sequence[str], *, count: int = 1000) -> Evaluation:
     """Return the evaluation of guesses that are mostly right."""
     chance = np.random.default_rng(0)
     labels = chance.integers(0, len(classes), count)
@@ -86,7 +86,10 @@ def _later(start: Signal, done: float) -> Signal:
         ),
         activations=tuple(
             replace(
-                a, mean=a.mean * (1 - done / 3), std=a.std * (1 + done), dead=0.1 * done * a.mean
+                a,
+                mean=a.mean * (1 - done / 3),
+                std=a.std * (1 + done),
+                dead=min(1.0, 0.1 * done * a.mean),
             )
             for a in start.activations
         ),
