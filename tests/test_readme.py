@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from plusx import list_models
 from plusx.cli import app
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -24,12 +23,6 @@ def test_verbs_and_make_targets_exist() -> None:
     makefile = (Path(__file__).parent.parent / "Makefile").read_text()
     for target in re.findall(r"make (\w+)", README):
         assert f"\n{target}:" in makefile
-
-
-def test_the_table_names_every_network() -> None:
-    for name in list_models():
-        family, number = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
-        assert re.search(rf"`{family}([\d ]* )?{number}( [\d ]*)?`", README), name
 
 
 def test_the_tree_names_what_is_there() -> None:

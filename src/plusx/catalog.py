@@ -4,34 +4,41 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import partial
+from typing import Literal
 
-from plusx import parts, surgery
+from torch import nn
+
+from plusx import surgery
+from plusx.branch import GATES
 from plusx.errors import InputError, nearest
-from plusx.zoo import FAMILIES, Config, Family, Network
-from plusx.zoo.network import Option
+from plusx.parts import Bias, channel_norm, group_norm, instance_norm
+from plusx.zoo import FAMILIES, Config, Family, Network, Option, Options, Range
 
 __all__ = ["check_options", "create", "family_of", "list_models", "options_of"]
 
-CHOICES: Mapping[str, Mapping[str, object]] = {
-    "stem": {"small": parts.small_stem, "large": parts.large_stem, "deep": parts.deep_stem},
-    "shortcut": {
-        "identity": parts.identity,
-        "pad": parts.pad,
-        "project": parts.project,
-        "project-all": parts.project_all,
-        "avg-project": parts.avg_project,
-    },
-    "transform": {
-        "basic": parts.basic,
-        "bottleneck": parts.bottleneck,
-        "bottleneck-2015": parts.bottleneck_2015,
-    },
+ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "mish": nn.Mish,
+    "leaky": partial(nn.LeakyReLU, 0.1),
 }
-INITS: Mapping[str, Callable[[Network], None]] = {
-    "he": lambda network: None,  # the builders' own
-    "zero-last": surgery.zero_last_norms,
+NORMS: Mapping[str, Callable[[int], nn.Module]] = {
+    "group": group_norm,
+    "layer": channel_norm,
+    "instance": instance_norm,
+    "none": Bias,
 }
+EVERY: Options = {
+    "activation": ACTIVATIONS,
+    "norm": NORMS,
+    "init": {"he": "he", "zero-last": "zero-last"},
+    "attention": GATES,
+    "drop_path": Range(0, 0.95),
+    "drop_path_mode": {"sample": "sample", "batch": "batch"},
+}
+"""What every network takes, done to the built network through `surgery`, in this order."""
 
 
 def create(
@@ -39,29 +46,31 @@ def create(
 ) -> Network:
     """Build the network `name` as its paper has it: (B, in_channels, H, W) -> (B, num_classes).
 
-    `options` name other parts: `stem`, `shortcut`, `transform`, and `init="zero-last"`;
-    `options_of(name)` lists what a network takes. Raises `ValueError` for an unknown name, option
-    or value, with the valid ones and the nearest.
+    `options` change parts of it: those of its family (`stem`, `shortcut`, ...) and, for every
+    network, `attention`, `activation`, `norm`, `init` and `drop_path`; `options_of(name)` lists
+    them with their values. Raises `ValueError` for an unknown name, option or value, with the valid
+    ones and the nearest.
 
     >>> network = create("resnet20", num_classes=10, shortcut="project")
     >>> sum(p.numel() for p in network.parameters())
     272474
     """
-    _, builder = _find(name)
+    family, builder = _find(name)
     for word, number in (("num_classes", num_classes), ("in_channels", in_channels)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise InputError(f"{word} is {number!r}; expected a whole number of at least 1")
     check_options(name, options)
-    chosen = {
-        option: CHOICES[option][str(value)]
+    own = {
+        option: _part(family.options[option], value)
         for option, value in options.items()
-        if option in CHOICES
+        if option in family.options
     }
     try:
-        network = builder(num_classes=num_classes, in_channels=in_channels, **chosen)
-        INITS[str(options.get("init", "he"))](network)
+        network = builder(num_classes=num_classes, in_channels=in_channels, **own)
+        _change(network, family, in_channels, {o: v for o, v in options.items() if o not in own})
     except ValueError as error:
-        raise InputError(f"{name} with {_words(options)}: {error}") from error
+        words = ", ".join(f"{option}={value}" for option, value in options.items())
+        raise InputError(f"{name} with {words or 'no options'}: {error}") from error
     network.config = Config(name, num_classes, in_channels, dict(options))
     return network
 
@@ -81,31 +90,67 @@ def family_of(name: str) -> Family:
     return _find(name)[0]
 
 
-def options_of(name: str) -> dict[str, list[str]]:
-    """Return the options that `create(name)` takes, each with its values.
+def options_of(name: str) -> dict[str, list[str] | str]:
+    """Return the options that `create(name)` takes, each with its values or its range.
 
     >>> options_of("plain20")["stem"]
     ['small', 'large', 'deep']
     """
-    taken = inspect.signature(_find(name)[1]).parameters
-    found = {option: list(values) for option, values in CHOICES.items() if option in taken}
-    return found | {"init": list(INITS)}
+    return {
+        option: str(values) if isinstance(values, Range) else list(values)
+        for option, values in _allowed(name).items()
+    }
 
 
 def check_options(name: str, options: Mapping[str, Option]) -> None:
     """Raise `ValueError` when `create(name, **options)` would not know its name or an option."""
-    allowed = options_of(name)
+    allowed = _allowed(name)
     for option, value in options.items():
         if option not in allowed:
             raise InputError(
                 f"{name} has no option {option!r}{nearest(option, allowed)}; it takes "
                 f"{', '.join(allowed)}"
             )
-        if value not in allowed[option]:
+        values = allowed[option]
+        if isinstance(values, Range):
+            if not values.holds(value):
+                raise InputError(f"{option}={value!r} is not {values}")
+        elif value not in values:
             raise InputError(
-                f"{option}={value!r} is not known{nearest(str(value), allowed[option])}; it is "
-                f"one of {', '.join(allowed[option])}"
+                f"{option}={value!r} is not known{nearest(str(value), values)}; it is one of "
+                f"{', '.join(values)}"
             )
+
+
+def _allowed(name: str) -> Options:
+    family, builder = _find(name)
+    taken = inspect.signature(builder).parameters
+    own = {option: values for option, values in family.options.items() if option in taken}
+    return own | {option: values for option, values in EVERY.items() if option not in own}
+
+
+def _part(values: Mapping[str, object] | Range, value: Option) -> object:
+    return value if isinstance(values, Range) else values[str(value)]
+
+
+def _change(
+    network: Network, family: Family, in_channels: int, options: Mapping[str, Option]
+) -> None:
+    """Apply the options that every network takes."""
+    if "activation" in options:
+        surgery.exchange_activations(network, ACTIVATIONS[str(options["activation"])])
+    if "norm" in options:
+        surgery.exchange_norms(network, NORMS[str(options["norm"])])
+    if options.get("init") == "zero-last":
+        surgery.zero_last_norms(network)
+    if "attention" in options:
+        example = family.inputs(2, in_channels, family.small_size)
+        surgery.add_gates(network, GATES[str(options["attention"])], example)
+    if "drop_path" in options:
+        mode: Literal["sample", "batch"] = "sample"
+        if options.get("drop_path_mode") == "batch":
+            mode = "batch"
+        surgery.add_drop_path(network, float(options["drop_path"]), mode=mode)
 
 
 def _find(name: str) -> tuple[Family, Callable[..., Network]]:
@@ -119,13 +164,9 @@ def _find(name: str) -> tuple[Family, Callable[..., Network]]:
                 return family, sized(*map(int, match.groups()))
     known = list_models()
     raise InputError(
-        f"there is no network {name!r}{nearest(name, known)}\nKnown are {', '.join(known)}, "
-        "and other depths 6n + 2 of resnet and plain"
+        f"there is no network {name!r}{nearest(name, known)}; `plusx models` lists them all, and "
+        f"other sizes go by their name: {', '.join(p for f in FAMILIES for p in f.sized)}"
     )
-
-
-def _words(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{option}={value}" for option, value in options.items()) or "no options"
 
 
 def _split(name: str) -> list[str]:

@@ -92,11 +92,12 @@ class Summary:
         return ax
 
 
-def summary(model: nn.Module, input_size: int | tuple[int, int, int]) -> Summary:
+def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, ...]) -> Summary:
     """Count parameters, MACs and training activations of `model` at `input_size`.
 
-    `input_size` is (C, H, W), or one number for a square image with the channels of the first
-    convolution. Nothing is computed (torch's meta device) and the model is left as it is. Raises
+    `input_size` is that of one sample, such as (C, H, W); or one number for a square image with the
+    channels of the first convolution; or a tuple of example tensors, a batch of at least two, for
+    a network that takes more than one. Nothing is computed (torch's meta device) and the model is left as it is. Raises
     `ValueError` when the network cannot take such an input.
 
     >>> from plusx import create
@@ -104,9 +105,9 @@ def summary(model: nn.Module, input_size: int | tuple[int, int, int]) -> Summary
     >>> found.params, found.macs, found.units
     (269722, 40551040, 9)
     """
-    size = _full_size(model, input_size)
+    inputs = _inputs(model, input_size)
     parts = dict(outline(model))
-    measured = _measure(model, size, parts)
+    measured = _measure(model, inputs, parts)
     rows = tuple(
         Row(
             name,
@@ -120,7 +121,7 @@ def summary(model: nn.Module, input_size: int | tuple[int, int, int]) -> Summary
     )
     return Summary(
         name=_name(model),
-        input_size=size,
+        input_size=tuple(inputs[0].shape[1:]),
         params=sum(parameter.numel() for parameter in model.parameters()),
         macs=sum(row.macs for row in rows),
         units=len(units(model)),
@@ -148,7 +149,7 @@ def _words(part: nn.Module) -> tuple[str, str, str]:
 
 
 def _measure(
-    model: nn.Module, size: tuple[int, int, int], parts: Mapping[str, nn.Module]
+    model: nn.Module, inputs: tuple[Tensor, ...], parts: Mapping[str, nn.Module]
 ) -> dict[str, _Measured]:
     """Run one training step's forward on the meta device: shapes, MACs, bytes kept, per part."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -165,7 +166,7 @@ def _measure(
             kept[_address(tensor)] = tensor.untyped_storage()
         return tensor
 
-    batch = 2  # one image alone fails a batch norm over a 1x1 map
+    batch = inputs[0].shape[0]
     measured: dict[str, _Measured] = {}
     flops = FlopCounterMode(display=False)
 
@@ -186,20 +187,25 @@ def _measure(
     ):
         model.train()
         try:
-            functional_call(model, tensors, (torch.empty(batch, *size, device="meta"),))
+            functional_call(model, tensors, inputs)
         except (RuntimeError, ValueError) as error:
+            sizes = ", ".join(str(tuple(tensor.shape[1:])) for tensor in inputs)
             reason = str(error).splitlines()[0]
-            raise InputError(f"the network cannot take an input of {size}: {reason}") from error
+            raise InputError(f"the network cannot take an input of {sizes}: {reason}") from error
     return measured
 
 
-def _full_size(model: nn.Module, input_size: int | tuple[int, int, int]) -> tuple[int, int, int]:
-    if not isinstance(input_size, int):
-        return input_size
-    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is None:
-        raise InputError("the network has no convolution; give the input size as (C, H, W)")
-    return first.in_channels, input_size, input_size
+def _inputs(
+    model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """Return inputs on the meta device: two samples, since one fails a norm over a 1x1 map."""
+    if isinstance(input_size, int):
+        first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+        if first is None:
+            raise InputError("the network has no convolution; give the input size as (C, H, W)")
+        input_size = (first.in_channels, input_size, input_size)
+    tensors = tuple(part.to("meta") for part in input_size if isinstance(part, Tensor))
+    return tensors or (torch.empty(2, *input_size, device="meta"),)
 
 
 def _name(model: nn.Module) -> str:

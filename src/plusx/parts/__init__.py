@@ -1,6 +1,7 @@
 """What units are made of, each a function that returns a plain module with named children."""
 
 from plusx.parts.basics import conv, he_init, linear_head, sequence
+from plusx.parts.norms import Bias, channel_norm, group_norm, instance_norm
 from plusx.parts.shortcuts import (
     Pad,
     Shortcut,
@@ -14,6 +15,7 @@ from plusx.parts.stems import Stem, deep_stem, large_stem, small_stem
 from plusx.parts.transforms import Transform, basic, bottleneck, bottleneck_2015
 
 __all__ = [
+    "Bias",
     "Pad",
     "Shortcut",
     "Stem",
@@ -22,10 +24,13 @@ __all__ = [
     "basic",
     "bottleneck",
     "bottleneck_2015",
+    "channel_norm",
     "conv",
     "deep_stem",
+    "group_norm",
     "he_init",
     "identity",
+    "instance_norm",
     "large_stem",
     "linear_head",
     "pad",

@@ -1,17 +1,63 @@
-"""What all image networks of the zoo share: stem, stages, head."""
+"""What the families share: a network of stem, stages and head, and what is said of a family."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 from plusx import parts
 from plusx.errors import InputError
 
-__all__ = ["Config", "Family", "Network", "Option", "cifar_depths", "staged"]
+__all__ = [
+    "SHORTCUTS",
+    "STEMS",
+    "Chain",
+    "Config",
+    "Family",
+    "Network",
+    "Option",
+    "Options",
+    "Range",
+    "cifar_depths",
+    "images",
+    "staged",
+]
 
 Option = str | int | float | bool
+
+STEMS = {"small": parts.small_stem, "large": parts.large_stem, "deep": parts.deep_stem}
+SHORTCUTS = {
+    "identity": parts.identity,
+    "pad": parts.pad,
+    "project": parts.project,
+    "project-all": parts.project_all,
+    "avg-project": parts.avg_project,
+}
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number that an option may be: low <= value <= high."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+    def holds(self, value: Option) -> bool:
+        """Say whether `value` is such a number."""
+        if isinstance(value, bool | str) or (self.whole and not isinstance(value, int)):
+            return False
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind}, {self.low:g} to {self.high:g}"
+
+
+Options = Mapping[str, Mapping[str, object] | Range]
+"""What a builder takes by keyword: a table of named parts, or a range of numbers."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +71,18 @@ class Config:
 
 
 @final
+class Chain(nn.Sequential):
+    """Parts one after another, each of which sees the context too."""
+
+    def forward(self, x: Tensor, *context: object) -> Tensor:
+        for part in self:
+            x = part(x, *context)
+        return x
+
+
+@final
 class Network(nn.Module):
-    """y = head(stages(stem(x))): (B, in_channels, H, W) -> (B, num_classes) logits."""
+    """y = head(stages(stem(x), *context)): for images (B, C, H, W) -> (B, num_classes) logits."""
 
     def __init__(self, *, stem: nn.Module, stages: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -35,26 +91,43 @@ class Network(nn.Module):
         self.head = head
         self.config: Config | None = None  # set by `create`
 
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.head(self.stages(self.stem(x)))
+    def forward(self, x: Tensor, *context: Tensor) -> Tensor:
+        y: Tensor = self.head(self.stages(self.stem(x), *context))
         return y
 
 
-@dataclass(frozen=True)
-class Family:
-    """Networks of one paper, for one kind of image: `num_classes` classes, `size` pixels a side.
+def images(batch: int, in_channels: int, size: int) -> tuple[Tensor, ...]:
+    """Return random images as an example input: (B, C, size, size)."""
+    return (torch.randn(batch, in_channels, size, size),)
 
-    `models` maps the names in the paper to builders; `sized` maps a pattern such as "resnet{}" to a
-    function that makes the builder of any other size from the number in the name.
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Networks of one paper, for one kind of input.
+
+    `models` maps the names in the paper to builders, called with `num_classes` and `in_channels`;
+    `sized` maps a pattern such as "resnet{}" to a function that makes the builder of any other size
+    from the numbers in the name. `options` says what else a builder takes, by keyword: named parts
+    or a range. `size` is the paper's side of the input in pixels (or length, or nodes),
+    `small_size` one that tests can afford. `inputs(batch, in_channels, size)` makes an example.
+    `published` has the accuracy of a name as its paper or authors give it, with the place.
     """
 
     name: str
     paper: str
     year: int
+    equation: str
+    good_for: str
     size: int
     num_classes: int
     models: Mapping[str, Callable[..., Network]]
     sized: Mapping[str, Callable[..., Callable[..., Network]]] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
+    in_channels: int = 3
+    small_size: int = 64
+    inputs: Callable[[int, int, int], tuple[Tensor, ...]] = images
+    deviations: tuple[str, ...] = ()
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 def staged(

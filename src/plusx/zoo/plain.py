@@ -9,7 +9,8 @@ from functools import partial
 from torch import nn
 
 from plusx import parts
-from plusx.zoo.network import Family, Network, cifar_depths, staged
+from plusx.zoo.network import STEMS, Family, Network, Options, cifar_depths, staged
+from plusx.zoo.resnet import TRANSFORMS
 
 __all__ = ["FAMILIES", "plain", "plain_cifar"]
 
@@ -60,27 +61,37 @@ def plain_cifar(depth: int) -> Callable[..., Network]:
 
 
 _photo = partial(plain, transform=parts.basic, widths=(64, 128, 256, 512), stem_width=64)
+_OPTIONS: Options = {"stem": STEMS, "transform": TRANSFORMS}
 _PAPER = "He et al. 2015, Deep residual learning for image recognition"
+_EQUATION = "y = relu(transform(x))"
+_GOOD_FOR = "seeing what the shortcut is for: the residual networks' twins without it"
 
 FAMILIES = (
     Family(
         name="plain",
         paper=_PAPER,
         year=2015,
+        equation=_EQUATION,
+        good_for=_GOOD_FOR,
         size=224,
         num_classes=1000,
         models={
             "plain18": partial(_photo, depths=(2, 2, 2, 2)),
             "plain34": partial(_photo, depths=(3, 4, 6, 3)),
         },
+        options=_OPTIONS,
     ),
     Family(
         name="plain-cifar",
         paper=f"{_PAPER}, section 4.2",
         year=2015,
+        equation=_EQUATION,
+        good_for=_GOOD_FOR,
         size=32,
         num_classes=10,
         models={f"plain{depth}": plain_cifar(depth) for depth in (20, 32, 44, 56, 110)},
         sized={"plain{}": plain_cifar},
+        options=_OPTIONS,
+        small_size=8,
     ),
 )

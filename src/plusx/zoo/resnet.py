@@ -10,10 +10,11 @@ from torch import nn
 
 from plusx import parts
 from plusx.residual import Residual
-from plusx.zoo.network import Family, Network, cifar_depths, staged
+from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network, Options, cifar_depths, staged
 
 __all__ = [
     "FAMILIES",
+    "TRANSFORMS",
     "resnet",
     "resnet18",
     "resnet34",
@@ -85,13 +86,23 @@ def resnet_cifar(depth: int) -> Callable[..., Network]:
     )
 
 
+TRANSFORMS = {
+    "basic": parts.basic,
+    "bottleneck": parts.bottleneck,
+    "bottleneck-2015": parts.bottleneck_2015,
+}
+_OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
 _PAPER = "He et al. 2015, Deep residual learning for image recognition"
+_EQUATION = "y = relu(shortcut(x) + transform(x))"
+_V1_5 = "the stride of a bottleneck stands in its 3x3, the paper's is in the first 1x1"
 
 FAMILIES = (
     Family(
         name="resnet",
         paper=_PAPER,
         year=2015,
+        equation=_EQUATION,
+        good_for="photographs: the network that others are compared with",
         size=224,
         num_classes=1000,
         models={
@@ -101,14 +112,33 @@ FAMILIES = (
             "resnet101": resnet101,
             "resnet152": resnet152,
         },
+        options=_OPTIONS,
+        deviations=(f"{_V1_5} (transform=bottleneck-2015)",),
+        published={"resnet50": "76.13% ImageNet top-1 (torchvision, 2015 recipe)"},
     ),
     Family(
         name="resnet-cifar",
         paper=f"{_PAPER}, section 4.2",
         year=2015,
+        equation=_EQUATION,
+        good_for="small images: a hundred times fewer parameters than the networks for photographs",
         size=32,
         num_classes=10,
         models={f"resnet{depth}": resnet_cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
         sized={"resnet{}": resnet_cifar},
+        options=_OPTIONS,
+        small_size=8,
+        deviations=("the zero channels of a padded shortcut stand on both sides",),
+        published={
+            f"resnet{depth}": f"{error}% error on CIFAR-10 (table 6)"
+            for depth, error in (
+                (20, 8.75),
+                (32, 7.51),
+                (44, 7.17),
+                (56, 6.97),
+                (110, 6.43),
+                (1202, 7.93),
+            )
+        },
     ),
 )

@@ -1,0 +1,33 @@
+"""Squeeze-and-excitation: channels are weighed by what they say together."""
+
+from typing import final
+
+from torch import Tensor, nn
+
+from plusx.parts import sequence
+
+__all__ = ["SE"]
+
+
+@final
+class SE(nn.Module):
+    """y = x * sigmoid(W2 relu(W1 mean(x))), a weight a channel.
+
+    Hu et al. 2017, "Squeeze-and-excitation networks", equations 2 to 4; the width inside is C / 16.
+    W1 and W2 are 1x1 convolutions with bias. (B, C, H, W) -> (B, C, H, W).
+    """
+
+    def __init__(self, width: int, *, reduction: int = 16) -> None:
+        super().__init__()
+        inner = max(1, width // reduction)
+        self.weigh = sequence(
+            pool=nn.AdaptiveAvgPool2d(1),
+            reduce=nn.Conv2d(width, inner, 1),
+            act=nn.ReLU(),
+            expand=nn.Conv2d(inner, width, 1),
+            gate=nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x * self.weigh(x)
+        return y
