@@ -35,6 +35,9 @@ check: lint  ## the same, with quick tests and the README's snippets (under two 
 test: $(READY)  ## the whole test suite
 	$(BIN)/pytest
 
+docs: $(READY)  ## docs/zoo.md from the networks themselves, counted anew (some minutes)
+	$(BIN)/python docs/make.py --counts
+
 bench: $(READY)  ## figures against peers, side by side; writes benchmarks/results/
 	$(BIN)/python benchmarks/run.py
 

@@ -42,8 +42,8 @@ def medians(times: Mapping[str, list[float]]) -> dict[str, float]:
 def record(name: str, figures: Mapping[str, Any]) -> None:
     """Write a benchmark's figures, with the machine, to results/NAME.json, and print them."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    machine = environment(device, "see figures")
-    del machine["precision"], machine["pillow"], machine["lightning-fabric"]
+    unused = ("precision", "pillow", "lightning-fabric")
+    machine = {k: v for k, v in environment(device, "").items() if k not in unused}
     text = json.dumps({"machine": machine, "figures": figures}, indent=2)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text + "\n")

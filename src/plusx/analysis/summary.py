@@ -97,8 +97,8 @@ def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, 
 
     `input_size` is that of one sample, such as (C, H, W); or one number for a square image with the
     channels of the first convolution; or a tuple of example tensors, a batch of at least two, for
-    a network that takes more than one. Nothing is computed (torch's meta device) and the model is left as it is. Raises
-    `ValueError` when the network cannot take such an input.
+    a network that takes more than one. Nothing is computed (torch's meta device) and the model is
+    left as it is. Raises `ValueError` when the network cannot take such an input.
 
     >>> from plusx import create
     >>> found = summary(create("resnet20", num_classes=10), 32)

@@ -1,4 +1,4 @@
-"""`plusx info NAME`."""
+"""`plusx info NAME` and `plusx info A B`."""
 
 import json
 
@@ -9,45 +9,57 @@ __all__ = ["info"]
 
 def info(
     name: str,
+    other: str | None = None,
     *,
     size: int | None = None,
     num_classes: int | None = None,
-    in_channels: int = 3,
-    options: dict[str, str] | None = None,
+    in_channels: int | None = None,
+    options: dict[str, int | float | str] | None = None,
     json_output: Json = False,
 ) -> None:
-    """Draw a network as a table: units, shapes, parameters, MACs, memory.
+    """Draw a network as a table, or two side by side with the rows where they differ.
 
     Parameters
     ----------
     name
         A network of `plusx models`.
+    other
+        Another one to compare it with.
     size
-        Side of the image in pixels; the paper's by default.
+        Side of the image in pixels (or length, or nodes); the paper's by default.
     num_classes
         Classes of the head; the paper's by default.
     in_channels
-        1 for grey images, 3 for colour.
+        1 for grey images, 3 for colour; the paper's by default.
     options
         Other parts, as in --options.stem small.
     json_output
         Print JSON.
     """
-    from plusx import create, summary
-    from plusx.catalog import family_of, options_of
+    from plusx.analysis.compare import compare
+    from plusx.analysis.summary import Summary, summary
+    from plusx.catalog import create, family_of, options_of
 
-    family = family_of(name)
-    network = create(
-        name,
-        num_classes=num_classes or family.num_classes,
-        in_channels=in_channels,
-        **(options or {}),
-    )
-    side = size or family.size
-    found = summary(network, (in_channels, side, side))
-    if json_output:
-        print(json.dumps(found.to_json(), indent=2))
+    def summed(named: str) -> Summary:
+        family = family_of(named)
+        channels = in_channels or family.in_channels
+        network = create(
+            named,
+            num_classes=num_classes or family.num_classes,
+            in_channels=channels,
+            **(options or {}),
+        )
+        return summary(network, family.inputs(2, channels, size or family.size))
+
+    if other is not None:
+        found = compare(summed(name), summed(other))
+        print(json.dumps(found.to_json(), indent=2) if json_output else found.table())
         return
-    print(f"{family.paper}\n\n{found.table()}\n\nOptions")
+    one = summed(name)
+    if json_output:
+        print(json.dumps(one.to_json(), indent=2))
+        return
+    family = family_of(name)
+    print(f"{family.paper}\n{family.equation}\n\n{one.table()}\n\nOptions")
     for option, values in options_of(name).items():
-        print(f"  {option:10} {', '.join(values)}")
+        print(f"  {option:15} {values if isinstance(values, str) else ', '.join(values)}")

@@ -3,18 +3,21 @@
 import os
 import platform
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import torch
+
+import plusx
 
 __all__ = ["environment", "peak_memory"]
 
 
 def environment(device: str, precision: str) -> dict[str, Any]:
     """Return machine, versions, device and precision; no host or user name."""
-    packages = ("plusx", "torch", "numpy", "pillow", "lightning-fabric")
+    packages = ("numpy", "pillow", "lightning-fabric", "torchvision", "timm")
+    installed = {d.name.lower(): d.version for d in distributions()}
     return {
         "device": torch.cuda.get_device_name() if device == "cuda" else _processor(),
         "precision": precision,
@@ -22,7 +25,9 @@ def environment(device: str, precision: str) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **{package: version(package) for package in packages},
+        "plusx": plusx.__version__,
+        "torch": torch.__version__,
+        **{package: installed[package] for package in packages if package in installed},
     }
 
 

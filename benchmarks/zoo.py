@@ -1,0 +1,109 @@
+"""Claim: our networks are as fast as torchvision's and timm's (>= 0.98x), memory <= 1.02x.
+
+Eager, float32, the same input and optimizer, in turns: inference (evaluation mode, no gradient)
+and training step (SGD with momentum), batch 8 at 224 pixels, wide 28-10 at batch 8 and 32 pixels
+(its peer is written by hand here, neither library has it). Memory: peak of a training step over
+what stands before it, each in a process of its own. Building resnet152: <= 1.1x of torchvision's.
+Needs torchvision and timm: run by `make bench-peers` in the peers' environment.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import peers  # registers torchvision's operators
+from measure import interleaved, medians, ratio, record
+from plusx import create
+
+NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
+
+
+def inputs(name: str) -> tuple[Tensor, Tensor]:
+    side = 32 if name == "wrn28_10" else 224
+    return torch.randn(8, 3, side, side), torch.randint(0, 10, (8,))
+
+
+def make(name: str, whose: str) -> nn.Module:
+    classes = 10 if name == "wrn28_10" else 1000
+    if whose == "plusx":
+        return create(name, num_classes=classes)
+    return peers.make(name, classes)
+
+
+def stepper(model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+def speed(name: str, repeats: int) -> dict[str, object]:
+    x, y = inputs(name)
+    models = {whose: make(name, whose) for whose in ("plusx", "peer")}
+    trained = interleaved(
+        {whose: stepper(model.train(), x, y) for whose, model in models.items()}, repeats=repeats
+    )
+    for model in models.values():
+        model.eval()
+    with torch.inference_mode():
+        ran = interleaved(
+            {whose: lambda m=model: m(x) for whose, model in models.items()}, repeats=2 * repeats
+        )
+    return {
+        "training, times as fast": round(ratio(trained, "plusx", "peer"), 3),
+        "inference, times as fast": round(ratio(ran, "plusx", "peer"), 3),
+        "median seconds": {"training": medians(trained), "inference": medians(ran)},
+    }
+
+
+def peak(name: str, whose: str) -> int:
+    """Bytes at the peak of a training step over those held before it, in a new process."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--peak", name, whose],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return int(done.stdout.splitlines()[-1])
+
+
+def print_peak(name: str, whose: str) -> None:
+    import resource
+
+    x, y = inputs(name)
+    step = stepper(make(name, whose).train(), x, y)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(3):
+        step()
+    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+
+
+def main(repeats: int = 15) -> None:
+    figures: dict[str, object] = {}
+    for name in NAMES:
+        figures[name] = speed(name, repeats)
+        pairs = [peak(name, "plusx") / peak(name, "peer") for _ in range(3)]
+        figures[name] |= {"training memory, times the peer's": round(statistics.median(pairs), 3)}
+        print(name, json.dumps(figures[name]), flush=True)
+    built = interleaved(
+        {whose: lambda w=whose: make("resnet152", w) for whose in ("plusx", "peer")}, repeats=7
+    )
+    figures["building resnet152, times the peer's seconds"] = round(
+        1 / ratio(built, "plusx", "peer"), 3
+    )
+    record("zoo", figures)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peak"]:
+        print_peak(*sys.argv[2:])
+    else:
+        main(*map(int, sys.argv[1:]))
