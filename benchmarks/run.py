@@ -4,6 +4,7 @@ import os
 
 import equation
 import starting
+import table
 import training
 
 starting.main()
@@ -12,3 +13,4 @@ if os.environ.get("PLUSX_DATA"):
     training.main()
 else:
     print("training: skipped, PLUSX_DATA names no folder with fashion-mnist")
+table.main()
