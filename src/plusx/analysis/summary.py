@@ -1,20 +1,18 @@
 """How large is the network, and what is it made of?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from plusx.analysis.aligned import aligned
+from plusx.analysis.costs import measure
 from plusx.analysis.describe import describe
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.analysis.outline import outline
-from plusx.analysis.untouched import untouched
 from plusx.errors import InputError
-from plusx.tape import watch
 from plusx.unit import units
 from plusx.zoo import Network
 
@@ -107,7 +105,7 @@ def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, 
     """
     inputs = _inputs(model, input_size)
     parts = dict(outline(model))
-    measured = _measure(model, inputs, parts)
+    measured = measure(model, inputs, parts)
     rows = tuple(
         Row(
             name,
@@ -130,13 +128,6 @@ def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, 
     )
 
 
-@dataclass(frozen=True)
-class _Measured:
-    output: tuple[int, ...]
-    macs: int
-    held: int
-
-
 def _words(part: nn.Module) -> tuple[str, str, str]:
     """Say shortcut, transform and merge of a part; one without a single unit is all transform."""
     found = units(part)
@@ -146,53 +137,6 @@ def _words(part: nn.Module) -> tuple[str, str, str]:
     beside = [child for child in part.children() if child is not unit.module]
     merge = [unit.merge, *(beside if part is not unit.module else [])]
     return describe(unit.shortcut), describe(unit.transform), ", ".join(map(describe, merge))
-
-
-def _measure(
-    model: nn.Module, inputs: tuple[Tensor, ...], parts: Mapping[str, nn.Module]
-) -> dict[str, _Measured]:
-    """Run one training step's forward on the meta device: shapes, MACs, bytes kept, per part."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    tensors = {
-        name: torch.empty_like(tensor, device="meta", requires_grad=tensor.requires_grad)
-        for name, tensor in (*model.named_parameters(), *model.named_buffers())
-    }
-    kept: dict[int, torch.UntypedStorage] = {}
-    own = {_address(tensor) for tensor in tensors.values()}
-
-    def keep(tensor: Tensor) -> Tensor:
-        if _address(tensor) not in own:
-            kept[_address(tensor)] = tensor.untyped_storage()
-        return tensor
-
-    batch = inputs[0].shape[0]
-    measured: dict[str, _Measured] = {}
-    flops = FlopCounterMode(display=False)
-
-    def see(name: str, x: Tensor, y: Tensor) -> None:
-        macs = flops.get_total_flops() // 2 // batch
-        held = sum(storage.nbytes() for storage in kept.values()) // batch
-        measured[name] = _Measured(
-            tuple(y.shape[1:]),
-            macs - sum(part.macs for part in measured.values()),
-            held - sum(part.held for part in measured.values()),
-        )
-
-    with (
-        untouched(model),
-        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-        watch(parts, see),
-        flops,
-    ):
-        model.train()
-        try:
-            functional_call(model, tensors, inputs)
-        except (RuntimeError, ValueError) as error:
-            sizes = ", ".join(str(tuple(tensor.shape[1:])) for tensor in inputs)
-            reason = str(error).splitlines()[0]
-            raise InputError(f"the network cannot take an input of {sizes}: {reason}") from error
-    return measured
 
 
 def _inputs(
@@ -212,10 +156,6 @@ def _name(model: nn.Module) -> str:
     if isinstance(model, Network) and model.config is not None:
         return model.config.name
     return type(model).__name__
-
-
-def _address(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
 
 
 def _grouped(rows: tuple[Row, ...]) -> list[list[Row]]:

@@ -7,30 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from plusx.analysis.summary import summary
 from plusx.catalog import check_options
-from plusx.data import Data, augment, batches, centre, open_data
+from plusx.data import Data, open_data
 from plusx.errors import InputError
 from plusx.saving import read_weights
 from plusx.train.choose import build, choose
 from plusx.train.config import TrainConfig
-from plusx.train.environment import environment
-from plusx.train.examine import test
 from plusx.train.fit import fit
 from plusx.train.folder import RunFolder
-from plusx.train.health import health
+from plusx.train.gather import gather
 from plusx.train.optimize import sgd
 from plusx.train.result import TrainResult
-from plusx.train.seeds import generator_for
 from plusx.train.setup import Reporter, Setup
 from plusx.train.state import Progress, load_checkpoint
 from plusx.train.stop import NonFiniteLossError, stop_request
 
 __all__ = ["free_folder", "resume", "train"]
-
-NUM_PICTURES = 10
 
 
 def train(
@@ -111,64 +104,15 @@ def _go(setup: Setup, progress: Progress) -> TrainResult:
         with stop_request() as request:
             fit(setup, progress, request)
     except NonFiniteLossError as error:
-        raise NonFiniteLossError(str(error), _result(setup, progress, stopped=str(error))) from None
+        raise NonFiniteLossError(str(error), gather(setup, progress, stopped=str(error))) from None
     read_weights(setup.network, setup.run.model)
     progress.seconds += time.perf_counter() - began - sum(e.seconds for e in progress.epochs)
-    result = _result(setup, progress, stopped=None)
+    result = gather(setup, progress, stopped=None)
     assert result.test is not None
     tested = {"event": "test", **result.test.to_json()}
     setup.run.write_metrics([*progress.events(), tested])
     setup.say(f"test accuracy {result.test.accuracy:.2%} (weights of epoch {result.best_epoch})")
     return result
-
-
-def _result(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainResult:
-    data, config = setup.data, setup.config
-    tested, mistakes = test(setup) if stopped is None else (None, ())
-    originals, augmented = _pictures(setup)
-    broken = (*((b.name, b.reason) for b in data.broken), *dict.fromkeys(progress.broken))
-    counts = torch.bincount(data.train.labels, minlength=len(data.input.classes)).tolist()
-    return TrainResult(
-        config=config,
-        command="\n".join(filter(None, progress.commands)),
-        health=health(
-            epochs=progress.epochs,
-            probes=progress.probes,
-            test=tested,
-            num_classes=len(data.input.classes),
-            num_val=len(data.val),
-            broken=len(broken),
-            stopped=stopped,
-        ),
-        epochs=tuple(progress.epochs),
-        probes=tuple(progress.probes),
-        best_epoch=progress.best_epoch,
-        test=tested,
-        mistakes=mistakes,
-        originals=originals,
-        augmented=augmented,
-        data_notes=data.notes,
-        split_sizes={
-            "training": len(data.train),
-            "validation": len(data.val),
-            "test": len(data.test),
-        },
-        class_counts=dict(zip(data.input.classes, counts, strict=True)),
-        broken=broken,
-        summary=summary(setup.network, data.input.size),
-        environment=environment(setup.device.type, str(config.precision)),
-        seconds=progress.seconds,
-    )
-
-
-def _pictures(setup: Setup) -> tuple[Tensor, Tensor]:
-    """Return some training images as stored, and as the network sees them."""
-    split, spec, config = setup.data.train, setup.data.input, setup.config
-    order = torch.randperm(len(split), generator=generator_for(config.seed, "pictures"))
-    batch = next(batches(split, order[:NUM_PICTURES], batch_size=NUM_PICTURES, device=setup.device))
-    generator = generator_for(config.seed, "pictures", "augment")
-    seen = augment(batch.images, setup.data.policy, size=spec.size, generator=generator)
-    return centre(batch.images, spec.size).cpu(), seen.cpu()
 
 
 def _fabric(config: TrainConfig) -> Any:

@@ -1,0 +1,68 @@
+"""All of a run that its report shows, gathered at the end."""
+
+import torch
+from torch import Tensor
+
+from plusx.analysis.summary import summary
+from plusx.data import augment, batches, centre
+from plusx.train.environment import environment
+from plusx.train.examine import test
+from plusx.train.health import health
+from plusx.train.result import TrainResult
+from plusx.train.seeds import generator_for
+from plusx.train.setup import Setup
+from plusx.train.state import Progress
+
+__all__ = ["gather"]
+
+NUM_PICTURES = 10
+
+
+def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainResult:
+    """Test the network, unless `stopped` says why the run ended early, and judge the run."""
+    data, config = setup.data, setup.config
+    tested, mistakes = test(setup) if stopped is None else (None, ())
+    originals, augmented = _pictures(setup)
+    broken = (*((b.name, b.reason) for b in data.broken), *dict.fromkeys(progress.broken))
+    counts = torch.bincount(data.train.labels, minlength=len(data.input.classes)).tolist()
+    return TrainResult(
+        config=config,
+        command="\n".join(filter(None, progress.commands)),
+        health=health(
+            epochs=progress.epochs,
+            probes=progress.probes,
+            test=tested,
+            num_classes=len(data.input.classes),
+            num_val=len(data.val),
+            broken=len(broken),
+            stopped=stopped,
+        ),
+        epochs=tuple(progress.epochs),
+        probes=tuple(progress.probes),
+        best_epoch=progress.best_epoch,
+        test=tested,
+        mistakes=mistakes,
+        originals=originals,
+        augmented=augmented,
+        data_notes=data.notes,
+        split_sizes={
+            "training": len(data.train),
+            "validation": len(data.val),
+            "test": len(data.test),
+        },
+        class_counts=dict(zip(data.input.classes, counts, strict=True)),
+        broken=broken,
+        summary=summary(setup.network, data.input.size),
+        environment=environment(setup.device.type, str(config.precision)),
+        seconds=progress.seconds,
+    )
+
+
+def _pictures(setup: Setup) -> tuple[Tensor, Tensor]:
+    """Return some training images as stored, and as the network sees them."""
+    split, spec, config = setup.data.train, setup.data.input, setup.config
+    order = torch.randperm(len(split), generator=generator_for(config.seed, "pictures"))
+    batch = next(batches(split, order[:NUM_PICTURES], batch_size=NUM_PICTURES, device=setup.device))
+    generator = generator_for(config.seed, "pictures", "augment")
+    seen = augment(batch.images, setup.data.policy, size=spec.size, generator=generator)
+    return centre(batch.images, spec.size).cpu(), seen.cpu()
