@@ -220,8 +220,8 @@ def test_what_cannot_be_trained_leaves_nothing_behind(
     from dataclasses import replace
 
     with pytest.raises(InputError, match=words):
-        run.train(replace(SHORT, **changes), reporter=Silent(), out=tmp_path / "r")
-    assert not (tmp_path / "r").exists()
+        run.train(replace(SHORT, **changes), reporter=Silent(), out=tmp_path / "runs" / "r")
+    assert not list(tmp_path.iterdir())
 
 
 def test_stopping_while_the_data_is_read_leaves_nothing_behind(

@@ -104,7 +104,7 @@ class RunFolder:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             hint = f"; go on with `plusx resume {path}`" if (path / "config.json").exists() else ""
             raise InputError(f"{path} exists and is not empty{hint} or give another --out")
-        existed = path.exists()
+        made = [place for place in (path, *path.parents) if not place.exists()]
         path.mkdir(parents=True, exist_ok=True)
         with _held(path):
             try:
@@ -112,7 +112,9 @@ class RunFolder:
             except BaseException:
                 if not (path / "config.json").exists():
                     shutil.rmtree(path)
-                    if existed:
+                    for place in made[1:]:
+                        place.rmdir()
+                    if not made:
                         path.mkdir()
                 raise
 
