@@ -15,7 +15,7 @@ from plusx.errors import InputError, nearest
 from plusx.parts import Bias, channel_norm, group_norm, instance_norm
 from plusx.zoo import FAMILIES, Config, Family, Network, Option, Options, Range
 
-__all__ = ["check_options", "create", "family_of", "list_models", "options_of"]
+__all__ = ["check_options", "create", "family_of", "from_words", "list_models", "options_of"]
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -120,6 +120,28 @@ def check_options(name: str, options: Mapping[str, Option]) -> None:
                 f"{option}={value!r} is not known{nearest(str(value), values)}; it is one of "
                 f"{', '.join(values)}"
             )
+
+
+def from_words(name: str, options: Mapping[str, Option]) -> dict[str, Option]:
+    """Turn what was typed into what `create(name)` takes: "0.2" into 0.2 where a number belongs.
+
+    >>> from_words("resnet20", {"drop_path": "0.2", "stem": "small"})
+    {'drop_path': 0.2, 'stem': 'small'}
+    """
+    allowed = _allowed(name)
+    return {
+        option: _number(value) if isinstance(allowed.get(option), Range) else value
+        for option, value in options.items()
+    }
+
+
+def _number(value: Option) -> Option:
+    for kind in (int, float):
+        try:
+            return kind(value) if isinstance(value, str) else value
+        except ValueError:
+            continue
+    return value
 
 
 def _allowed(name: str) -> Options:

@@ -14,7 +14,7 @@ def info(
     size: int | None = None,
     num_classes: int | None = None,
     in_channels: int | None = None,
-    options: dict[str, int | float | str] | None = None,
+    options: dict[str, str] | None = None,
     json_output: Json = False,
 ) -> None:
     """Draw a network as a table, or two side by side with the rows where they differ.
@@ -38,7 +38,7 @@ def info(
     """
     from plusx.analysis.compare import compare
     from plusx.analysis.summary import Summary, summary
-    from plusx.catalog import create, family_of, options_of
+    from plusx.catalog import create, family_of, from_words, options_of
 
     def summed(named: str) -> Summary:
         family = family_of(named)
@@ -47,7 +47,7 @@ def info(
             named,
             num_classes=num_classes or family.num_classes,
             in_channels=channels,
-            **(options or {}),
+            **from_words(named, options or {}),
         )
         return summary(network, family.inputs(2, channels, size or family.size))
 

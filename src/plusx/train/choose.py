@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from plusx.analysis.summary import summary
-from plusx.catalog import create, options_of
+from plusx.catalog import create, from_words, options_of
 from plusx.data import Data
 from plusx.data.spec import SMALL
 from plusx.errors import InputError
@@ -25,7 +25,7 @@ def choose(config: TrainConfig, data: Data) -> tuple[TrainConfig, list[str]]:
     if model is None:
         model = "resnet20" if small else "resnet18"
         said.append(f"Network {model}: the usual one for {pixels}")
-    options = dict(config.options)
+    options = from_words(model, config.options)
     if "stem" in options_of(model) and "stem" not in options:
         options["stem"] = "small" if small else "large"
         kind = "3x3, stride 1" if small else "7x7, stride 2, max-pool"

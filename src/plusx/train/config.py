@@ -20,7 +20,7 @@ class TrainConfig:
     """A folder, a file, or one of digits, fashion-mnist, cifar10, cifar100."""
     model: str | None = None
     """A network of `plusx models`; resnet20 for small images, resnet18 for photographs."""
-    options: dict[str, int | float | str] = field(default_factory=dict)
+    options: dict[str, str | int | float] = field(default_factory=dict)
     """Other parts of the network, as in --options.stem small; `plusx info NAME` lists them."""
     epochs: int = 30
     """Passes over the training split."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from plusx.catalog import check_options
+from plusx.catalog import check_options, from_words
 from plusx.data import Data, open_data
 from plusx.errors import InputError
 from plusx.saving import read_weights
@@ -36,7 +36,7 @@ def train(
     ends early (then the run folder says how far it came).
     """
     if config.model is not None:
-        check_options(config.model, config.options)
+        check_options(config.model, from_words(config.model, config.options))
     with RunFolder.create(out or free_folder(config)) as run:
         setup = _prepare(config, run, reporter)
         return _go(setup, Progress(commands=[command]))
