@@ -29,6 +29,7 @@ STYLE = {
     "ytick.labelsize": 11,
     "lines.linewidth": 2,
     "lines.markersize": 4,
+    "lines.markeredgewidth": 1.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

@@ -36,6 +36,8 @@ def by_epoch(
     shown = [value if math.isfinite(value) else math.nan for value in values]
     marker = "o" if len(epochs) <= 15 else ""
     ax.plot([e.epoch for e in epochs], shown, line, color=color, label=label, marker=marker)
+    aside = 0.04 * len(epochs)
+    ax.set_xlim(epochs[0].epoch - aside, epochs[-1].epoch + aside)  # gaps at the ends included
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 

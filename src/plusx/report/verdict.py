@@ -52,7 +52,8 @@ def _accuracy(result: TrainResult) -> Html:
             f"between {percent(low)} and {percent(high)} (95% interval)."
         )
     elif result.epochs:
-        best = max((epoch.val_accuracy for epoch in result.epochs), key=_finite)
+        kept = [e for e in result.epochs if e.epoch == result.best_epoch] or result.epochs
+        best = max((epoch.val_accuracy for epoch in kept), key=_finite)
         big = percent(best)
         small = "of the validation images right at best. The run stopped before its test."
     else:
