@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/.ready
+SITE := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
-.PHONY: help demo setup lint check test bench clean
+.PHONY: help demo setup lint check test test-peers bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -35,6 +38,18 @@ check: lint  ## the same, with quick tests and the README's snippets (under two 
 test: $(READY)  ## the whole test suite
 	$(BIN)/pytest
 
+test-peers: $(PEERS_READY)  ## our networks against torchvision's and timm's, weights both ways
+	$(PEERS)/bin/python -m pytest tests/peers
+
+# torchvision and timm apart: a torchvision without operators breaks those who find it
+$(PEERS_READY): $(READY) tests/peers/requirements.txt
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install -q --no-deps \
+	  -c constraints.txt -r tests/peers/requirements.txt
+	echo "import site; site.addsitedir('$$($(BIN)/python $(SITE))')" \
+	  >"$$($(PEERS)/bin/python $(SITE))/main.pth"
+	@touch $@
+
 docs: $(READY)  ## docs/zoo.md from the networks themselves, counted anew (some minutes)
 	$(BIN)/python docs/make.py --counts
 
@@ -42,4 +57,4 @@ bench: $(READY)  ## figures against peers, side by side; writes benchmarks/resul
 	$(BIN)/python benchmarks/run.py
 
 clean:  ## remove the environment and the caches, no run and no result
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info

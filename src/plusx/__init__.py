@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from plusx.saving import load, save
     from plusx.tape import record
     from plusx.unit import Unit, units
+    from plusx.weights import LoadReport, export_weights, load_weights
 
 __version__ = "0.1.0"
 __all__ = [
     "Add",
     "InputError",
+    "LoadReport",
     "Residual",
     "Scaled",
     "Summary",
     "Unit",
     "create",
+    "export_weights",
     "list_models",
     "load",
+    "load_weights",
     "record",
     "save",
     "summary",
@@ -42,6 +46,7 @@ _HOMES = {
     "plusx.residual": ("Residual",),
     "plusx.saving": ("load", "save"),
     "plusx.unit": ("Unit", "units"),
+    "plusx.weights": ("LoadReport", "export_weights", "load_weights"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

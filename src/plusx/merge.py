@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Add", "Scaled"]
+__all__ = ["Add", "Concat", "Highway", "Scaled", "ScalarGate"]
 
 
 @final
@@ -46,6 +46,91 @@ class Scaled(nn.Module):
     def inverse(self, y: Tensor, t: Tensor) -> Tensor:
         """s = y - a t."""
         return y - self.scale * t
+
+
+@final
+class ScalarGate(nn.Module):
+    """y = s + relu(k) t, with k one learned number.
+
+    Savarese et al. 2016, "Learning identity mappings with residual gates", section 3: at k = 0 the
+    unit is its shortcut. k starts at 1, an ordinary residual unit; below zero it learns no more.
+    `inverse(y, t)` gives s back.
+    """
+
+    def __init__(self, start: float = 1.0) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.tensor(float(start)))
+
+    def forward(self, s: Tensor, t: Tensor) -> Tensor:
+        _same_shape(s, t)
+        return s + torch.relu(self.gate) * t
+
+    def inverse(self, y: Tensor, t: Tensor) -> Tensor:
+        """s = y - relu(k) t."""
+        return y - torch.relu(self.gate) * t
+
+
+@final
+class Highway(nn.Module):
+    """y = s (1 - F) + g, where t = (g, F) along `dim`.
+
+    Srivastava et al. 2015, "Highway networks", equations 2 and 3: the transform gives the gated
+    candidate g = T h and how much of s is forgotten, F = T (coupled gates) or F = 1 - C (a carry
+    gate of its own), so that t = 0 leaves s as it is and a mean over t is a mean over y. t is twice
+    as wide as s. `inverse(y, t)` gives s back where F < 1, as a sigmoid's is.
+    """
+
+    def __init__(self, *, dim: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, s: Tensor, t: Tensor) -> Tensor:
+        candidate, forget = self._split(t)
+        if s.shape != candidate.shape or s.shape != forget.shape:
+            raise ValueError(
+                f"the shortcut gives {tuple(s.shape)} but the transform {tuple(t.shape)}; a "
+                f"highway merge needs (candidate, gate), twice the width along {self.dim}"
+            )
+        return s * (1 - forget) + candidate
+
+    def inverse(self, y: Tensor, t: Tensor) -> Tensor:
+        """s = (y - g) / (1 - F)."""
+        candidate, forget = self._split(t)
+        return (y - candidate) / (1 - forget)
+
+    def _split(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        candidate, forget = t.tensor_split(2, dim=self.dim)
+        return candidate, forget
+
+
+@final
+class Concat(nn.Module):
+    """y = (s, t) along `dim`.
+
+    Huang et al. 2016, "Densely connected convolutional networks", equation 2: a unit adds channels
+    and leaves those before it as they are. s and t are equal but for their width. `inverse(y, t)`
+    gives s back.
+    """
+
+    def __init__(self, *, dim: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, s: Tensor, t: Tensor) -> Tensor:
+        if _without(s, self.dim) != _without(t, self.dim):
+            raise ValueError(
+                f"the shortcut gives {tuple(s.shape)} but the transform {tuple(t.shape)}; to be "
+                f"concatenated along {self.dim} they must be equal elsewhere: no stride in the unit"
+            )
+        return torch.cat((s, t), self.dim)
+
+    def inverse(self, y: Tensor, t: Tensor) -> Tensor:
+        """s = y without its last channels, as many as t has."""
+        return y.narrow(self.dim, 0, y.shape[self.dim] - t.shape[self.dim])
+
+
+def _without(x: Tensor, dim: int) -> tuple[int, ...]:
+    return tuple(size for place, size in enumerate(x.shape) if place != dim % x.dim())
 
 
 def _same_shape(s: Tensor, t: Tensor) -> None:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from plusx.branch import DropPath, Gate
-from plusx.parts import sequence
+from plusx.branch import DropPath, Gate, Gated
 from plusx.tape import record
 from plusx.unit import Unit, units
 
@@ -61,7 +60,7 @@ def add_gates(model: nn.Module, gate: Gate, inputs: tuple[Tensor, ...]) -> None:
                 f"a gate needs feature maps (B, C, H, W); the transform of {unit.name} gives "
                 f"{tuple(shape)}"
             )
-        unit.module.transform = sequence(body=unit.transform, gate=gate(shape[1]))
+        unit.module.transform = Gated(unit.transform, gate(shape[1]))
 
 
 def exchange_activations(model: nn.Module, activation: Callable[[], nn.Module]) -> None:

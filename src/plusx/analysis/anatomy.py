@@ -47,4 +47,4 @@ def anatomy(found: Summary) -> Anatomy:
 def _no_widths(words: str) -> str:
     """Take widths and strides out: "3x3 64 /2, BN" becomes "3x3, BN"."""
     words = re.sub(r"\b(\d+(?:x\d+)*|linear|pad) \d+( channels)?", r"\1", words)
-    return re.sub(r" /\d+", "", words)
+    return re.sub(r" /\d+(x\d+)*", "", words)

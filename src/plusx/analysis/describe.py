@@ -3,16 +3,33 @@
 from torch import nn
 
 from plusx.parts import Pad
+from plusx.zoo.graph import Nodes, Spread
+from plusx.zoo.highway_lstm import LastHidden, Memory, Output
+from plusx.zoo.mlp import Flat
+from plusx.zoo.pyramidnet import PadEnd
+from plusx.zoo.recurrent import Last
+from plusx.zoo.transformer import Attend, First
 
 __all__ = ["describe"]
 
 _SHORT = {
+    nn.BatchNorm1d: "BN",
     nn.BatchNorm2d: "BN",
+    nn.BatchNorm3d: "BN",
     nn.GroupNorm: "GN",
     nn.LayerNorm: "LN",
     nn.Identity: "identity",
-    nn.AdaptiveAvgPool2d: "global avg-pool",
+    nn.Tanh: "tanh",
     nn.Flatten: "",
+    Flat: "",
+    nn.ConstantPad1d: "",
+    Nodes: "",
+    Spread: "sum over neighbours",
+    Memory: "LSTM cell",
+    Output: "output gate",
+    Last: "last step",
+    LastHidden: "last step",
+    First: "class token",
 }
 
 
@@ -23,6 +40,8 @@ def describe(module: nn.Module) -> str:
     >>> describe(project(16, 32, stride=2))
     '1x1 32 /2, BN'
     """
+    if type(module) in _SHORT:
+        return _SHORT[type(module)]
     children = list(module.children())
     words = [describe(child) for child in children] if children else [_leaf(module)]
     return ", ".join(word for word in words if word)
@@ -30,18 +49,38 @@ def describe(module: nn.Module) -> str:
 
 def _leaf(module: nn.Module) -> str:
     match module:
-        case nn.Conv2d():
+        case nn.Conv1d() | nn.Conv2d() | nn.Conv3d():
             size = "x".join(map(str, module.kernel_size))
-            stride = f" /{module.stride[0]}" if module.stride[0] != 1 else ""
+            stride = _stride(module.stride)
             groups = f" in {module.groups}" if module.groups != 1 else ""
             return f"{size} {module.out_channels}{stride}{groups}"
         case nn.Linear():
             return f"linear {module.out_features}"
-        case nn.MaxPool2d():
+        case nn.MaxPool1d() | nn.MaxPool2d():
             return f"max-pool {module.kernel_size} /{module.stride}"
         case nn.AvgPool2d():
             return f"avg-pool {module.kernel_size} /{module.stride}"
+        case (
+            nn.AdaptiveAvgPool1d(output_size=1)
+            | nn.AdaptiveAvgPool2d(output_size=1)
+            | nn.AdaptiveAvgPool3d(output_size=1)
+        ):
+            return "global avg-pool"
+        case nn.AdaptiveAvgPool2d():
+            return f"avg-pool to {module.output_size}"
+        case nn.Dropout():
+            return f"dropout {module.p:g}"
+        case Attend():
+            return f"attention of {module.heads} heads"
+        case PadEnd():
+            return f"pad {module.channels} channels"
         case Pad():
             return f"pad {sum(module.padding)} channels /{module.stride}"
         case _:
-            return _SHORT.get(type(module), type(module).__name__)
+            return type(module).__name__
+
+
+def _stride(steps: tuple[int, ...]) -> str:
+    """Say " /2", " /1x2x2" where they differ, nothing for 1."""
+    words = [str(step) for step in (steps if len(set(steps)) > 1 else steps[:1])]
+    return "" if set(steps) == {1} else f" /{'x'.join(words)}"

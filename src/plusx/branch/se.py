@@ -1,5 +1,6 @@
 """Squeeze-and-excitation: channels are weighed by what they say together."""
 
+from collections.abc import Callable
 from typing import final
 
 from torch import Tensor, nn
@@ -13,17 +14,25 @@ __all__ = ["SE"]
 class SE(nn.Module):
     """y = x * sigmoid(W2 relu(W1 mean(x))), a weight a channel.
 
-    Hu et al. 2017, "Squeeze-and-excitation networks", equations 2 to 4; the width inside is C / 16.
-    W1 and W2 are 1x1 convolutions with bias. (B, C, H, W) -> (B, C, H, W).
+    Hu et al. 2017, "Squeeze-and-excitation networks", equations 2 to 4; the width inside is C / 16,
+    or `inner`. W1 and W2 are 1x1 convolutions with bias. `activation` makes what stands for the
+    ReLU. (B, C, H, W) -> (B, C, H, W).
     """
 
-    def __init__(self, width: int, *, reduction: int = 16) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        reduction: int = 16,
+        inner: int | None = None,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
-        inner = max(1, width // reduction)
+        inner = max(1, width // reduction) if inner is None else inner
         self.weigh = sequence(
             pool=nn.AdaptiveAvgPool2d(1),
             reduce=nn.Conv2d(width, inner, 1),
-            act=nn.ReLU(),
+            act=activation(),
             expand=nn.Conv2d(inner, width, 1),
             gate=nn.Sigmoid(),
         )

@@ -2,6 +2,15 @@
 
 from plusx.parts.basics import conv, he_init, linear_head, sequence
 from plusx.parts.norms import Bias, channel_norm, group_norm, instance_norm
+from plusx.parts.preact import (
+    bare_large_stem,
+    bare_project,
+    bare_small_stem,
+    norm_act_head,
+    preact_basic,
+    preact_bottleneck,
+    preact_bottleneck_2016,
+)
 from plusx.parts.shortcuts import (
     Pad,
     Shortcut,
@@ -21,6 +30,9 @@ __all__ = [
     "Stem",
     "Transform",
     "avg_project",
+    "bare_large_stem",
+    "bare_project",
+    "bare_small_stem",
     "basic",
     "bottleneck",
     "bottleneck_2015",
@@ -33,7 +45,11 @@ __all__ = [
     "instance_norm",
     "large_stem",
     "linear_head",
+    "norm_act_head",
     "pad",
+    "preact_basic",
+    "preact_bottleneck",
+    "preact_bottleneck_2016",
     "project",
     "project_all",
     "sequence",

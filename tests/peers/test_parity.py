@@ -1,0 +1,83 @@
+"""Our networks against torchvision's and timm's, with the same weights, in and out."""
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+if find_spec("torchvision") is None or find_spec("timm") is None:
+    pytest.skip(
+        "torchvision and timm live in .venv-peers: make test-peers", allow_module_level=True
+    )
+
+from peers import Pair, pairs, randomise, without_chance
+from plusx import export_weights, load_weights
+from plusx.catalog import family_of
+from plusx.zoo.network import images
+
+PAIRS = list(pairs())
+TOLERANCE = 1e-5
+
+Record = Callable[[str, object], None]
+
+
+def apart(found: Tensor, want: Tensor) -> float:
+    """The largest difference, relative to the largest value."""
+    assert want.isfinite().all() and found.shape == want.shape
+    return float((found - want).abs().max().double() / want.abs().max().clamp(min=1e-30))
+
+
+def same(found: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> bool:
+    return found.keys() == want.keys() and all(
+        torch.equal(tensor, want[key]) and tensor.dtype == want[key].dtype
+        for key, tensor in found.items()
+    )
+
+
+def step(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor) -> Tensor:
+    """Train one batch with SGD; return the logits in training mode."""
+    logits: Tensor = model.train()(*inputs)
+    F.cross_entropy(logits, labels).backward()
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    model.zero_grad(set_to_none=True)
+    return logits.detach()
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_equals_the_peer(pair: Pair, record_property: Record) -> None:
+    family = family_of(pair.name)
+    size = max(family.small_size, 64) if family.inputs is images else family.small_size
+    batch = 2 if size > 100 else 4
+    inputs = family.inputs(batch, family.in_channels, size)
+    labels = torch.randint(family.num_classes, (batch,))
+    theirs, ours = pair.theirs(), pair.ours()
+    without_chance(theirs)
+    without_chance(ours)
+    randomise(theirs, inputs)
+
+    report = load_weights(ours, theirs.state_dict())
+    assert pair.library in (report.layout, *(note.split()[0] for note in report.notes))
+    assert not report.adapted
+    assert same(export_weights(ours, pair.library), theirs.state_dict())
+
+    errors = {}
+    with torch.no_grad():
+        logits = theirs.eval()(*inputs)
+        errors["eval"] = apart(ours.eval()(*inputs), logits)
+    assert apart(logits[0], logits[1]) > 1e-3, "this test sees no input"
+    errors["train"] = apart(step(ours, inputs, labels), step(theirs, inputs, labels))
+    want = theirs.state_dict()
+    found = export_weights(ours, pair.library)
+    errors["weights"] = max(apart(found[key], want[key]) for key in want)
+    with torch.no_grad():
+        errors["step"] = apart(ours.eval()(*inputs), theirs.eval()(*inputs))
+
+    words = " ".join(f"{option}={value}" for option, value in pair.options.items())
+    record_property("name", f"{pair.name} {words}".strip())
+    record_property("peer", f"{pair.library} {pair.peer}")
+    for what, error in errors.items():
+        record_property(what, error)
+    assert max(errors.values()) <= TOLERANCE, errors
