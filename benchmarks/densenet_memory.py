@@ -6,6 +6,7 @@ plain beside saving. The bend is how much more the last step of depth adds than 
 line. The price: seconds of a training step, in turns. Pleiss et al. 2017.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,10 +64,14 @@ def kept(model: nn.Module, x: Tensor) -> int:
 
 
 def peak(depth: int, memory: str) -> int:
-    """Bytes at the peak of training over those held before it, in a new process."""
+    """Bytes at the peak of training over those held before it, in a new process.
+
+    There the allocator hands large tensors back at once: what it would keep is not the network's.
+    """
     done = subprocess.run(
         [sys.executable, __file__, "--peak", str(depth), memory],
         check=True, capture_output=True, text=True,
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
     )  # fmt: skip
     return int(done.stdout.splitlines()[-1])
 

@@ -44,7 +44,10 @@ classes and input size. Accuracies are the papers' or their authors', not ours.
 |---|---|---|---|---|---|
 """
     rows = [_row(name, counts[name]) for family in FAMILIES for name in _names(family)]
-    sections = [_section(family, counts) for family in FAMILIES]
+    by_name: dict[str, list[Family]] = {}
+    for family in FAMILIES:  # EfficientNets are a family a size, since each has its input size
+        by_name.setdefault(family.name, []).append(family)
+    sections = [_section(alike, counts) for alike in by_name.values()]
     return head + "\n".join(rows) + "\n\n" + "\n\n".join(sections) + "\n"
 
 
@@ -61,8 +64,9 @@ def _row(name: str, counted: dict[str, object]) -> str:
     )
 
 
-def _section(family: Family, counts: dict[str, dict[str, object]]) -> str:
-    names = _names(family)
+def _section(alike: list[Family], counts: dict[str, dict[str, object]]) -> str:
+    family = alike[0]
+    names = [name for one in alike for name in _names(one)]
     kinds: dict[str, list[str]] = {}
     for name in names:
         unit = counts[name]

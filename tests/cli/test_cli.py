@@ -93,13 +93,21 @@ def test_predict_names_what_is_no_image_and_does_the_rest(
 
 
 def test_models_lists_and_filters(plusx: Run) -> None:
-    status, out, _ = plusx("models", "resnet5*", "--json")
+    status, out, _ = plusx("models", "plain3*", "--json")
     assert status == 0
-    assert [(row["name"], row["parameters"], row["units"]) for row in json.loads(out)] == [
-        ("resnet50", 25_557_032, 16),
-        ("resnet56", 853_018, 27),
+    assert [(row["name"], row["params"], row["units"]) for row in json.loads(out)] == [
+        ("plain32", 464_154, 0),
+        ("plain34", 21_623_848, 0),
     ]
     assert "resnet1202" in plusx("models")[1]
+    small = plusx("models", "--family", "resnet-cifar", "--max-params", "0.5")[1]
+    assert "resnet32 " in small and "resnet44 " not in small and "Papers" in small
+    assert plusx("models", "--family", "resnets")[0] == 2
+
+
+def test_info_lays_two_networks_side_by_side(plusx: Run) -> None:
+    status, out, _ = plusx("info", "resnet20", "resnet32")
+    assert status == 0 and "11 are equal" in out and "stages.2.3 x 2  (none)" in out
 
 
 def test_info_draws_the_network(plusx: Run) -> None:
@@ -114,7 +122,7 @@ def test_info_draws_the_network(plusx: Run) -> None:
     [
         (["info", "resnte20"], "did you mean 'resnet20'"),
         (["info", "resnet20", "--options.stem", "tiny"], "one of small, large, deep"),
-        (["models", "vit*"], "no network matches"),
+        (["models", "no-such-network"], "no network matches"),
         (["train", "--data", "nowhere.zip"], "nowhere.zip"),
         (["train", "--data", "digits", "--model", "resnet21"], "20 and 26"),
         (["train", "--data", "digits", "--epochs", "0"], "1 or more"),

@@ -34,14 +34,14 @@ class Anatomy:
 
 
 def anatomy(found: Summary) -> Anatomy:
-    """Return the most frequent unit of a network, the first of equals; MLPs have layers only."""
+    """Return the most frequent unit of a network, one with an identity shortcut if there is any."""
     with_units = [row for row in found.rows if row.merge != "-"]
     rows = with_units or list(found.rows[1:-1]) or list(found.rows)
     kinds = [
         Anatomy(_no_widths(row.shortcut), _no_widths(row.transform), _no_widths(row.merge))
         for row in rows
     ]
-    return max(kinds, key=kinds.count)
+    return max(kinds, key=lambda kind: (kind.shortcut == "identity", kinds.count(kind)))
 
 
 def _no_widths(words: str) -> str:

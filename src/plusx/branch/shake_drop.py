@@ -14,8 +14,8 @@ class ShakeDrop(nn.Module):
 
     Yamada et al. 2018, "ShakeDrop regularization", equation 6: alpha is uniform in [-1, 1], and in
     the gradient beta, uniform in [0, 1], stands in its place. Evaluation takes the mean of
-    training: (1 - rate) transform(x). `mode="sample"` draws b, alpha and beta for each sample, `mode="batch"`
-    one of each for all. Raises `ValueError` for a rate outside [0, 1).
+    training: (1 - rate) transform(x). `mode="sample"` draws b, alpha and beta for each sample,
+    `mode="batch"` one of each for all. Raises `ValueError` for a rate outside [0, 1).
     """
 
     def __init__(
