@@ -82,8 +82,8 @@ def zero_last_norms(model: nn.Module) -> None:
     """
     ends = [_ending_norm(unit) for unit in _some_units(model, "zero-last")]
     for norm in ends:
-        nn.init.zeros_(norm.weight)
-        nn.init.zeros_(norm.bias)
+        for parameter in norm.parameters(recurse=False):
+            nn.init.zeros_(parameter)
 
 
 def _exchange(
@@ -111,9 +111,9 @@ def _some_units(model: nn.Module, purpose: str) -> list[Unit]:
     return found
 
 
-def _ending_norm(unit: Unit) -> nn.BatchNorm2d:
+def _ending_norm(unit: Unit) -> nn.Module:
     last = list(unit.transform.modules())[-1]
-    if not isinstance(last, nn.BatchNorm2d) or not last.affine:
+    if not isinstance(last, (*BATCH_NORMS, nn.GroupNorm)) or not last.affine:
         raise ValueError(
             f"zero-last needs a transform that ends in a norm with a scale; {unit.name} ends in "
             f"{type(last).__name__}"
