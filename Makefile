@@ -8,7 +8,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 SITE := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
-.PHONY: help demo setup lint check test test-peers bench clean
+.PHONY: help demo setup lint check test test-peers docs bench bench-peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -55,6 +55,9 @@ docs: $(READY)  ## docs/zoo.md from the networks themselves, counted anew (some 
 
 bench: $(READY)  ## figures against peers, side by side; writes benchmarks/results/
 	$(BIN)/python benchmarks/run.py
+
+bench-peers: $(PEERS_READY)  ## speed and memory of the zoo against torchvision's and timm's
+	$(PEERS)/bin/python benchmarks/zoo.py
 
 clean:  ## remove the environment and the caches, no run and no result
 	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from functools import partial
 
-from plusx.branch.bam import BAM, bam
+from plusx.branch.bam import BAM, bam_unit
 from plusx.branch.cbam import CBAM
 from plusx.branch.drop_path import DropPath
 from plusx.branch.eca import ECA
 from plusx.branch.gate import Gate, Gated, gated
-from plusx.branch.non_local import Concat, Dot, Embedded, Gaussian, NonLocal, non_local
+from plusx.branch.non_local import Concat, Dot, Embedded, Gaussian, NonLocal, non_local_unit
 from plusx.branch.se import SE
-from plusx.branch.shake import Shake, even, keep, shake
+from plusx.branch.shake import Shake
 from plusx.branch.shake_drop import ShakeDrop
 
 __all__ = [
@@ -25,22 +25,19 @@ __all__ = [
     "NonLocal",
     "Shake",
     "ShakeDrop",
-    "bam",
-    "even",
+    "bam_unit",
     "gated",
-    "keep",
-    "non_local",
-    "shake",
+    "non_local_unit",
 ]
 
 GATES: Mapping[str, Gate] = {
     "se": SE,
     "eca": ECA,
     "cbam": CBAM,
-    "bam": bam,
-    "nonlocal": partial(non_local, pairwise=Embedded),
-    "nonlocal-gaussian": partial(non_local, pairwise=Gaussian),
-    "nonlocal-dot": partial(non_local, pairwise=Dot),
-    "nonlocal-concat": partial(non_local, pairwise=Concat),
+    "bam": bam_unit,
+    "nonlocal": partial(non_local_unit, pairwise=Embedded),
+    "nonlocal-gaussian": partial(non_local_unit, pairwise=Gaussian),
+    "nonlocal-dot": partial(non_local_unit, pairwise=Dot),
+    "nonlocal-concat": partial(non_local_unit, pairwise=Concat),
 }
 """The gates by name, for the option `attention`."""

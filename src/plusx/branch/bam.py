@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from plusx.parts import sequence
 from plusx.residual import Residual
 
-__all__ = ["BAM", "bam"]
+__all__ = ["BAM", "bam_unit"]
 
 
 @final
 class BAM(nn.Module):
-    """t = x * sigmoid(channel(x) + place(x)): the transform of the unit that `bam` makes.
+    """t = x * sigmoid(channel(x) + place(x)): the transform of the unit that `bam_unit` makes.
 
     Park et al. 2018, "BAM: bottleneck attention module", equations 2 to 4. channel: mean, 1x1 C/16,
     ReLU, 1x1 C, BN, a value a channel; place: 1x1 C/16, ReLU, two of 3x3 with dilation 4 and ReLU,
@@ -47,7 +47,7 @@ class BAM(nn.Module):
         return t
 
 
-def bam(width: int) -> Residual:
+def bam_unit(width: int) -> Residual:
     """y = x + x * sigmoid(channel(x) + place(x)).
 
     Park et al. 2018, equation 1: it stands between the stages of a network, or as a gate behind

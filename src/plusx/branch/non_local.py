@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from plusx.parts import sequence
 from plusx.residual import Residual
 
-__all__ = ["Concat", "Dot", "Embedded", "Gaussian", "NonLocal", "Pairwise", "non_local"]
+__all__ = ["Concat", "Dot", "Embedded", "Gaussian", "NonLocal", "Pairwise", "non_local_unit"]
 
 Pairwise = Callable[[int, int], nn.Module]
 """Makes f(x_i, x_j) / C(x) for a width and a width inside: (B, C, H, W) -> (B, N, M).
@@ -117,7 +117,7 @@ class NonLocal(nn.Module):
         return t
 
 
-def non_local(width: int, *, pairwise: Pairwise = Embedded) -> Residual:
+def non_local_unit(width: int, *, pairwise: Pairwise = Embedded) -> Residual:
     """y = x + W_z (sum over j of f(x_i, x_j) g(x_j)) / C(x).
 
     Wang et al. 2017, equation 6: it stands between the units of a network, or as a gate behind
