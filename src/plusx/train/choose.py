@@ -6,12 +6,13 @@ from typing import Literal
 import torch
 
 from plusx.analysis.summary import summary
-from plusx.catalog import create, from_words, options_of
+from plusx.catalog import create, family_of, from_words, options_of
 from plusx.data import Data
 from plusx.data.spec import SMALL
 from plusx.errors import InputError
 from plusx.train.config import TrainConfig
 from plusx.zoo import Network
+from plusx.zoo.network import images
 
 __all__ = ["build", "choose"]
 
@@ -30,11 +31,15 @@ def choose(config: TrainConfig, data: Data) -> tuple[TrainConfig, list[str]]:
         options["stem"] = "small" if small else "large"
         kind = "3x3, stride 1" if small else "7x7, stride 2, max-pool"
         said.append(f"Stem {options['stem']} ({kind}): suits {pixels}")
-    images = len(data.train.labels)
-    batch_size = config.batch_size or _batch_size(images)
-    if batch_size > images:
+    if family_of(model).inputs is not images:
+        raise InputError(f"{model} takes no images; `plusx models` says what each network is for")
+    if "image_size" in options_of(model):
+        options.setdefault("image_size", data.input.size)
+    count = len(data.train.labels)
+    batch_size = config.batch_size or _batch_size(count)
+    if batch_size > count:
         raise InputError(
-            f"batch-size is {batch_size}, but there are {images} training images; give at most "
+            f"batch-size is {batch_size}, but there are {count} training images; give at most "
             "that many"
         )
     device = _device(config.device)
@@ -61,6 +66,8 @@ def build(config: TrainConfig, data: Data) -> Network:
         in_channels=data.input.channels,
         **config.options,
     )
+    if "image_size" in options_of(config.model):
+        return model  # it was built for just this size
     stride = _stride(model)
     if data.input.size < stride:
         raise InputError(
