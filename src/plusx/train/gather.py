@@ -52,7 +52,7 @@ def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRes
         },
         class_counts=dict(zip(data.input.classes, counts, strict=True)),
         broken=broken,
-        summary=summary(setup.network, data.input.size),
+        summary=summary(setup.network, (data.input.channels, data.input.size, data.input.size)),
         environment=environment(setup.device.type, str(config.precision)),
         seconds=progress.seconds,
     )
