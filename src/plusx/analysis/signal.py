@@ -104,7 +104,10 @@ def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:
             name: _norm(unit.transform) / max(_norm(unit.shortcut), 1e-12)
             for name, unit in tape.units.items()
         }
-        parts = tuple(_part(name, part, shares) for name, part in outline(model))
+        weighty = [
+            (name, part) for name, part in outline(model) if any(True for _ in part.parameters())
+        ]
+        parts = tuple(_part(name, part, shares) for name, part in weighty)
     return Signal(float(loss.detach()), parts, tuple(seen.values()))
 
 
