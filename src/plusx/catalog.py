@@ -37,6 +37,7 @@ EVERY: Options = {
     "attention": GATES,
     "drop_path": Range(0, 0.95),
     "drop_path_mode": {"sample": "sample", "batch": "batch"},
+    "shake_drop": Range(0, 0.95),
 }
 """What every network takes, done to the built network through `surgery`, in this order."""
 
@@ -47,9 +48,9 @@ def create(
     """Build the network `name` as its paper has it: (B, in_channels, H, W) -> (B, num_classes).
 
     `options` change parts of it: those of its family (`stem`, `shortcut`, ...) and, for every
-    network, `attention`, `activation`, `norm`, `init` and `drop_path`; `options_of(name)` lists
-    them with their values. Raises `ValueError` for an unknown name, option or value, with the valid
-    ones and the nearest.
+    network, `attention`, `activation`, `norm`, `init`, `drop_path` and `shake_drop`;
+    `options_of(name)` lists them with their values. Raises `ValueError` for an unknown name, option
+    or value, with the valid ones and the nearest.
 
     >>> network = create("resnet20", num_classes=10, shortcut="project")
     >>> sum(p.numel() for p in network.parameters())
@@ -168,11 +169,15 @@ def _change(
     if "attention" in options:
         example = family.inputs(2, in_channels, family.small_size)
         surgery.add_gates(network, GATES[str(options["attention"])], example)
+    if "drop_path" in options and "shake_drop" in options:
+        raise InputError("drop_path and shake_drop both take transforms out; choose one")
     if "drop_path" in options:
         mode: Literal["sample", "batch"] = "sample"
         if options.get("drop_path_mode") == "batch":
             mode = "batch"
         surgery.add_drop_path(network, float(options["drop_path"]), mode=mode)
+    if "shake_drop" in options:
+        surgery.add_shake_drop(network, float(options["shake_drop"]))
 
 
 def _find(name: str) -> tuple[Family, Callable[..., Network]]:

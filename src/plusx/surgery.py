@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from plusx.branch import DropPath, Gate, Gated
+from plusx.branch import DropPath, Gate, Gated, ShakeDrop
 from plusx.tape import record
-from plusx.unit import Unit, units
+from plusx.unit import Unit, outer_units
 
 __all__ = [
     "add_drop_path",
     "add_gates",
+    "add_shake_drop",
     "exchange_activations",
     "exchange_norms",
     "zero_last_norms",
@@ -37,6 +38,20 @@ def add_drop_path(
     found = _some_units(model, "stochastic depth")
     for number, unit in enumerate(found, start=1):
         wrapped = DropPath(unit.transform, rate * number / len(found), mode=mode)
+        unit.module.transform = wrapped
+
+
+def add_shake_drop(
+    model: nn.Module, rate: float, *, mode: Literal["sample", "batch"] = "sample"
+) -> None:
+    """Shake transforms at random in training: unit l of L with probability rate l / L.
+
+    Yamada et al. 2018, section 3, linear decay: rate = 1 - p_L, in the paper 0.5. The unit's
+    transform becomes `transform.transform`.
+    """
+    found = _some_units(model, "ShakeDrop")
+    for number, unit in enumerate(found, start=1):
+        wrapped = ShakeDrop(unit.transform, rate * number / len(found), mode=mode)
         unit.module.transform = wrapped
 
 
@@ -76,9 +91,9 @@ def exchange_norms(model: nn.Module, norm: Callable[[int], nn.Module]) -> None:
 def zero_last_norms(model: nn.Module) -> None:
     """Start every unit as its shortcut: y = merge(shortcut(x), 0).
 
-    Sets the scale of the norm that ends each transform to zero. Goyal et al. 2017, "Accurate, large
-    minibatch SGD", section 5.1. Raises `ValueError`, naming the unit, where a transform does not
-    end in a norm with a scale.
+    Sets the scale of the norm that ends each transform, before its gate if it has one, to zero.
+    Goyal et al. 2017, "Accurate, large minibatch SGD", section 5.1. Raises `ValueError`, naming the
+    unit, where a transform does not end in a norm with a scale.
     """
     ends = [_ending_norm(unit) for unit in _some_units(model, "zero-last")]
     for norm in ends:
@@ -105,14 +120,17 @@ def _exchange(
 
 
 def _some_units(model: nn.Module, purpose: str) -> list[Unit]:
-    found = units(model)
+    found = outer_units(model)
     if not found:
         raise ValueError(f"{purpose} needs residual units, and this network has none")
     return found
 
 
 def _ending_norm(unit: Unit) -> nn.Module:
-    last = list(unit.transform.modules())[-1]
+    inside = unit.transform
+    while isinstance(inside, Gated | DropPath | ShakeDrop):
+        inside = inside.body if isinstance(inside, Gated) else inside.transform
+    last = list(inside.modules())[-1]
     if not isinstance(last, (*BATCH_NORMS, nn.GroupNorm)) or not last.affine:
         raise ValueError(
             f"zero-last needs a transform that ends in a norm with a scale; {unit.name} ends in "

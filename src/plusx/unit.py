@@ -6,7 +6,7 @@ from torch import nn
 
 from plusx.residual import Residual
 
-__all__ = ["Unit", "units"]
+__all__ = ["Unit", "outer_units", "units"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +35,24 @@ def units(model: nn.Module) -> list[Unit]:
         for name, module in model.named_modules()
         if isinstance(module, Residual)
     ]
+
+
+def outer_units(model: nn.Module) -> list[Unit]:
+    """Find the units that stand in no other unit: what is done once a unit is done to these.
+
+    A gate such as a non-local block is a unit inside the transform of another.
+
+    >>> from plusx import create
+    >>> model = create("resnet8", num_classes=10, attention="nonlocal")
+    >>> len(units(model)), len(outer_units(model))
+    (6, 3)
+    """
+    found: list[Unit] = []
+    for unit in units(model):
+        if not found or not _inside(unit.name, found[-1].name):
+            found.append(unit)
+    return found
+
+
+def _inside(name: str, outer: str) -> bool:
+    return outer == "" or name.startswith(f"{outer}.")

@@ -32,11 +32,11 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:  #
     if not rows:
         return
     terminalreporter.section("largest error, relative to the largest value")
-    columns = list(max(rows, key=len))
-    terminalreporter.write_line("  ".join((f"{columns[0]:28}", f"{columns[1]:34}", *columns[2:])))
+    figures = list(max(rows, key=len))[2:]
+    terminalreporter.write_line(f"{'name':36} {'peer':32} {' '.join(f'{f:>8}' for f in figures)}")
     for row in rows:
-        figures = (f"{row.get(column, float('nan')):7.1e}" for column in columns[2:])
-        terminalreporter.write_line("  ".join((f"{row['name']:28}", f"{row['peer']:34}", *figures)))
+        errors = " ".join(f"{row.get(figure, float('nan')):8.1e}" for figure in figures)
+        terminalreporter.write_line(f"{row['name']:36} {row['peer']:32} {errors}")
     file = config.getoption("parity", default=None)
     if file:
         Path(file).write_text(json.dumps(rows, indent=1) + "\n")

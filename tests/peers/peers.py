@@ -8,8 +8,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from plusx import create, list_models
+from plusx import create, list_models, units
 from plusx.catalog import family_of
+from plusx.weights import layouts_of
 
 TORCHVISION = {"vit_base_patch16_224": "vit_b_16"}
 """Names that differ; the others are the same."""
@@ -17,14 +18,17 @@ TIMM = {"mobilenet_v2": "mobilenetv2_100", "mobilenet_v2_140": "mobilenetv2_140"
 SETTINGS = {
     f"efficientnet_b{number}": {"bn_eps": 1e-3, "bn_momentum": 0.01} for number in (5, 6, 7)
 }
-"""timm builds them with torch's batch norm, torchvision and plusx with the authors'."""
-WITH_OPTIONS = (
+"""Where timm has torch's batch norm, torchvision and plusx the authors'."""
+MORE: tuple[tuple[str, dict[str, object], str, str], ...] = (
     ("resnet50", {"stem": "deep"}, "timm", "resnet50c"),
-    ("resnet50", {"attention": "se"}, "timm", "seresnet50"),
+    ("resnet50", {"attention": "se", "drop_path": 0.1}, "timm", "seresnet50"),
     ("resnet50", {"norm": "group"}, "timm", "resnet50_gn"),
-    ("resnet18", {"attention": "se", "drop_path": 0.1}, "timm", "seresnet18"),
+    ("vit_base_patch32_224", {}, "torchvision", "vit_b_32"),
 )
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
+"""Options and other sizes that make a peer's network."""
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+NORMS = (*BATCH_NORMS, nn.GroupNorm, nn.LayerNorm)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def pairs() -> Iterator[Pair]:
             peer = others.get(name, name)
             if peer in known:
                 yield Pair(name, library, peer)
-    for name, options, library, peer in WITH_OPTIONS:
+    for name, options, library, peer in MORE:
         yield Pair(name, library, peer, options)
 
 
@@ -76,30 +80,47 @@ def without_chance(model: nn.Module) -> None:
                 setattr(module, rate, 0.0)
 
 
-def randomise(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Draw every parameter and every statistic, statistics around what `inputs` give."""
+def ends(ours: nn.Module, library: str) -> set[str]:
+    """The peer's keys of the scales of the last norms of all units."""
+    names = set()
+    for unit in units(ours):
+        norms = [name for name, part in unit.transform.named_modules() if isinstance(part, NORMS)]
+        names.add(f"{unit.name}.transform.{norms[-1]}.weight")
+    keys = next(keys for layout, keys in layouts_of(ours) if layout.name == library)
+    return {key for name, (key, _) in keys.items() if name in names}
+
+
+def randomise(model: nn.Module, inputs: tuple[Tensor, ...], ends: set[str]) -> None:
+    """Draw every parameter and every statistic, statistics around what `inputs` give.
+
+    Scales of the norms at the `ends` of the units are smaller, the more there are: otherwise a
+    gradient grows a thousandfold on its way through a hundred units, and a rounding error with it.
+    """
     norms = [module for module in model.modules() if isinstance(module, NORMS)]
     scales = {id(norm.weight) for norm in norms}
     with torch.no_grad():
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if id(parameter) in scales:
                 parameter.uniform_(0.5, 1.5)
+                if name in ends:
+                    parameter.div_(len(ends) ** 0.5)
             elif parameter.dim() == 1:
                 parameter.normal_(0, 0.1)
             else:
                 parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5)
-        batched = [norm for norm in norms if isinstance(norm, NORMS[:3])]
-        for norm in batched:
-            norm.reset_running_stats()
-        usual = [norm.momentum for norm in batched]
-        for norm in batched:
-            norm.momentum = 1.0  # the statistics become those of this batch
-        model.train()
-        model(*inputs)
-        for norm, momentum in zip(batched, usual):
-            norm.momentum = momentum
-            mean, var, count = norm.running_mean, norm.running_var, norm.num_batches_tracked
-            assert mean is not None and var is not None and count is not None
-            var.clamp_(min=0.1 * float(var.mean())).mul_(torch.empty_like(var).uniform_(0.5, 1.5))
-            mean.add_(0.1 * var.sqrt() * torch.randn_like(mean))
-            count.random_(1, 1000)
+        _statistics(model, [n for n in norms if isinstance(n, BATCH_NORMS)], inputs)
+
+
+def _statistics(model: nn.Module, norms: list[BatchNorm], inputs: tuple[Tensor, ...]) -> None:
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = 1.0  # the statistics become those of this batch
+    model.train()(*inputs)
+    for norm, momentum in zip(norms, usual):
+        norm.momentum = momentum
+        mean, var, count = norm.running_mean, norm.running_var, norm.num_batches_tracked
+        assert mean is not None and var is not None and count is not None
+        var.clamp_(min=0.1 * float(var.mean())).mul_(torch.empty_like(var).uniform_(0.5, 1.5))
+        mean.add_(0.1 * var.sqrt() * torch.randn_like(mean))
+        count.random_(1, 1000)

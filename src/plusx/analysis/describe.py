@@ -2,12 +2,17 @@
 
 from torch import nn
 
+from plusx.branch import BAM, CBAM, ECA, SE, NonLocal, Shake
 from plusx.parts import Pad
+from plusx.residual import Residual
+from plusx.zoo.fixup import Scale, Shift
 from plusx.zoo.graph import Nodes, Spread
+from plusx.zoo.highway import Coupled, Uncoupled
 from plusx.zoo.highway_lstm import LastHidden, Memory, Output
 from plusx.zoo.mlp import Flat
 from plusx.zoo.pyramidnet import PadEnd
 from plusx.zoo.recurrent import Last
+from plusx.zoo.shake import TwoPaths
 from plusx.zoo.transformer import Attend, First
 
 __all__ = ["describe"]
@@ -30,6 +35,14 @@ _SHORT = {
     Last: "last step",
     LastHidden: "last step",
     First: "class token",
+    SE: "SE",
+    ECA: "ECA",
+    CBAM: "CBAM",
+    BAM: "BAM",
+    NonLocal: "non-local",
+    TwoPaths: "two paths",
+    Shift: "+b",
+    Scale: "*a",
 }
 
 
@@ -42,6 +55,14 @@ def describe(module: nn.Module) -> str:
     """
     if type(module) in _SHORT:
         return _SHORT[type(module)]
+    if isinstance(module, Residual):
+        shortcut = describe(module.shortcut).replace("identity", "x")
+        return f"{shortcut} + {describe(module.transform)}"
+    if isinstance(module, Coupled | Uncoupled):
+        gates = "gate" if isinstance(module, Coupled) else "gate and carry gate"
+        return f"{describe(module.candidate)}, {gates}"
+    if isinstance(module, Shake):
+        return f"{describe(module.f)}, twice, shaken"
     children = list(module.children())
     words = [describe(child) for child in children] if children else [_leaf(module)]
     return ", ".join(word for word in words if word)

@@ -12,7 +12,7 @@ from plusx.analysis.drawing import new_axes, profile
 from plusx.analysis.outline import outline
 from plusx.analysis.untouched import untouched
 from plusx.tape import record, watch
-from plusx.unit import units
+from plusx.unit import outer_units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +114,7 @@ def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:
 def _part(address: str, part: nn.Module, shares: dict[str, float]) -> PartSignal:
     grads = [p.grad for p in part.parameters() if p.grad is not None]
     norm = torch.stack([grad.float().norm() for grad in grads]).norm() if grads else 0.0
-    inside = [unit.name for unit in units(part)]
+    inside = [unit.name for unit in outer_units(part)]
     share = shares[f"{address}.{inside[0]}".rstrip(".")] if len(inside) == 1 else None
     return PartSignal(address, float(norm), share)
 

@@ -13,7 +13,7 @@ from plusx.analysis.describe import describe
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.analysis.outline import outline
 from plusx.errors import InputError
-from plusx.unit import units
+from plusx.unit import outer_units, units
 from plusx.zoo import Network
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, 
 
 def _words(part: nn.Module) -> tuple[str, str, str]:
     """Say shortcut, transform and merge of a part; one without a single unit is all transform."""
-    found = units(part)
+    found = outer_units(part)
     if len(found) != 1:
         return "-", describe(part), "-"
     unit = found[0]

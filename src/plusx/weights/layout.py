@@ -7,7 +7,7 @@ from functools import cache
 
 from torch import Tensor, nn
 
-from plusx.branch import DropPath, Gated
+from plusx.branch import DropPath, Gated, ShakeDrop
 
 __all__ = ["CONV_1X1", "Form", "Keys", "Layout", "Row", "Rows", "as_conv", "keys_of"]
 
@@ -78,7 +78,11 @@ def keys_of(network: nn.Module, layout: Layout) -> Keys | None:
     return found
 
 
-_WRAPPERS: Mapping[type[nn.Module], str] = {DropPath: "transform", Gated: "body"}
+_WRAPPERS: Mapping[type[nn.Module], str] = {
+    DropPath: "transform",
+    ShakeDrop: "transform",
+    Gated: "body",
+}
 """What may stand around a transform, and its own name for what it stands around."""
 
 

@@ -116,6 +116,7 @@ _VIT = Layout(
 
 LAYOUTS: Mapping[str, Sequence[Layout]] = {
     "densenet": (Layout("timm", densenet()),),
+    "eca-resnet-d": _POST,
     "efficientnet": _INVERTED,
     "mobilenet-v2": _INVERTED,
     "preact": (_PREACT,),
@@ -123,6 +124,8 @@ LAYOUTS: Mapping[str, Sequence[Layout]] = {
     "resnet-d": _POST,
     "resnet-rs": _POST,
     "resnext": _POST,
+    "se-resnet": _POST,
+    "se-resnext": _POST,
     "vgg": (_VGG,),
     "vit": (_VIT,),
     "vit-small-images": (_VIT,),

@@ -1,6 +1,8 @@
 """The families, one file each; `plusx.catalog` builds them by name."""
 
 from plusx.zoo import (
+    attention,
+    attention_between,
     densenet,
     efficientnet,
     fixup,
@@ -19,6 +21,7 @@ from plusx.zoo import (
     resnext,
     scaled,
     series,
+    shake,
     transformer,
     vgg,
     video,
@@ -37,6 +40,9 @@ FAMILIES: tuple[Family, ...] = (
     *pyramidnet.FAMILIES,
     *resnet_d.FAMILIES,
     *resnet_rs.FAMILIES,
+    *attention.FAMILIES,
+    *attention_between.FAMILIES,
+    *shake.FAMILIES,
     *vgg.FAMILIES,
     *mlp.FAMILIES,
     *densenet.FAMILIES,
