@@ -6,8 +6,6 @@ plain beside saving. The bend is how much more the last step of depth adds than 
 line. The price: seconds of a training step, in turns. Pleiss et al. 2017.
 """
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +17,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from measure import interleaved, medians, ratio, record
+from measure import interleaved, medians, peak_above, peak_apart, ratio, record
 from plusx import create
 
 DEPTHS = (40, 76, 112, 148)
@@ -63,27 +61,8 @@ def kept(model: nn.Module, x: Tensor) -> int:
     return sum(size for ref, size in storages.seen.values() if not ref.expired())
 
 
-def peak(depth: int, memory: str) -> int:
-    """Bytes at the peak of training over those held before it, in a new process.
-
-    There the allocator hands large tensors back at once: what it would keep is not the network's.
-    """
-    done = subprocess.run(
-        [sys.executable, __file__, "--peak", str(depth), memory],
-        check=True, capture_output=True, text=True,
-        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
-    )  # fmt: skip
-    return int(done.stdout.splitlines()[-1])
-
-
 def print_peak(depth: int, memory: str) -> None:
-    import resource
-
-    step = stepper(depth, memory)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(2):
-        step()
-    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+    print(peak_above(stepper(depth, memory), times=2))
 
 
 def bend(values: list[int]) -> float:
@@ -93,8 +72,7 @@ def bend(values: list[int]) -> float:
 
 
 def main(repeats: int = 9) -> None:
-    # the peaks first: a new process inherits the high-water mark of the one that starts it
-    peaks = {memory: [peak(depth, memory) for depth in DEPTHS] for memory in MODES}
+    peaks = {m: [peak_apart(__file__, str(depth), m) for depth in DEPTHS] for m in MODES}
     figures: dict[str, Any] = {"depths": DEPTHS}
     for memory in MODES:
         x = torch.randn(16, 3, 32, 32)

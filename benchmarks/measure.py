@@ -1,8 +1,12 @@
 """Two or more ways of doing one thing, timed in turns: medians, ratios, and the machine."""
 
 import json
+import os
 import platform
+import re
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,6 +41,34 @@ def ratio(times: Mapping[str, list[float]], ours: str, theirs: str) -> float:
 
 def medians(times: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peak_apart(script: str, *arguments: str) -> int:
+    """Return the bytes that `script --peak ARGUMENTS`, a process of its own, prints.
+
+    There the allocator hands large tensors back at once: what it would keep is not the network's.
+    """
+    done = subprocess.run(
+        [sys.executable, script, "--peak", *arguments],
+        check=True, capture_output=True, text=True,
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
+    )  # fmt: skip
+    return int(done.stdout.splitlines()[-1])
+
+
+def peak_above(way: Callable[[], object], *, times: int) -> int:
+    """Return the bytes at the peak of `times` calls over those held before them (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    before = _status("VmRSS")
+    for _ in range(times):
+        way()
+    return _status("VmHWM") - before
+
+
+def _status(field: str) -> int:
+    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return 1024 * int(found[1])
 
 
 def record(name: str, figures: Mapping[str, Any]) -> None:

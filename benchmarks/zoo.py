@@ -2,24 +2,27 @@
 
 Eager, float32, the same input and optimizer, in turns: inference (evaluation mode, no gradient)
 and training step (SGD with momentum), batch 8 at 224 pixels, wide 28-10 at batch 8 and 32 pixels
-(its peer is written by hand here, neither library has it). Memory: peak of a training step over
+(its peer is written by hand here, neither library has it). Twice: as the process is, and with
+freed memory kept by the C library, as `plusx train` has it; our networks never work in place, so
+without that they wait more often for fresh pages. Memory: peak of a training step over
 what stands before it, each in a process of its own. Building resnet152: <= 1.1x of torchvision's.
 Needs torchvision and timm: run by `make bench-peers` in the peers' environment.
 """
 
 import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 import peers  # registers torchvision's operators
-from measure import interleaved, medians, ratio, record
+from measure import interleaved, medians, peak_above, peak_apart, ratio, record
 from plusx import create
+from plusx.train.allocator import keep_freed_memory
 
 NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
 
@@ -66,32 +69,24 @@ def speed(name: str, repeats: int) -> dict[str, object]:
     }
 
 
-def peak(name: str, whose: str) -> int:
-    """Bytes at the peak of a training step over those held before it, in a new process."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--peak", name, whose],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return int(done.stdout.splitlines()[-1])
-
-
 def print_peak(name: str, whose: str) -> None:
-    import resource
-
     x, y = inputs(name)
-    step = stepper(make(name, whose).train(), x, y)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(3):
-        step()
-    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+    print(peak_above(stepper(make(name, whose).train(), x, y), times=3))
 
 
-def main(repeats: int = 15) -> None:
-    figures: dict[str, object] = {}
+def main(repeats: int = 11) -> None:
+    figures: dict[str, Any] = {}
     for name in NAMES:
-        figures[name] = speed(name, repeats)
-        pairs = [peak(name, "plusx") / peak(name, "peer") for _ in range(3)]
+        figures[name] = {"as it is": speed(name, repeats)}
+        pairs = [
+            peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer")
+            for _ in range(3)
+        ]
         figures[name] |= {"training memory, times the peer's": round(statistics.median(pairs), 3)}
+        print(name, json.dumps(figures[name]), flush=True)
+    assert keep_freed_memory()
+    for name in NAMES:
+        figures[name]["freed memory kept"] = speed(name, repeats)
         print(name, json.dumps(figures[name]), flush=True)
     built = interleaved(
         {whose: lambda w=whose: make("resnet152", w) for whose in ("plusx", "peer")}, repeats=7

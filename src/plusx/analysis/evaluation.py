@@ -1,5 +1,6 @@
 """How often is a classifier right, where is it wrong, and does it know?"""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,21 @@ class Evaluation:
     bins: tuple[Bin, ...]
     calibration_error: float
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of the accuracy; Wilson 1927, right also near 0 and 1."""
+        z, tries, share = 1.96, self.count, self.accuracy
+        middle = share + z * z / (2 * tries)
+        half = z * math.sqrt(share * (1 - share) / tries + (z / (2 * tries)) ** 2)
+        shrunk = 1 + z * z / tries
+        return max(0.0, (middle - half) / shrunk), min(1.0, (middle + half) / shrunk)
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values."""
         return {
             "count": self.count,
             "accuracy": self.accuracy,
+            "interval": list(self.interval),
             "loss": self.loss,
             "calibration_error": self.calibration_error,
             "confusion": self.confusion.tolist(),
@@ -67,7 +78,11 @@ class Evaluation:
 
     def table(self) -> str:
         """List the classes: recall ("found") and precision ("of them right")."""
-        title = f"{self.accuracy:.2%} of {self.count:,} images are right"
+        low, high = self.interval
+        title = (
+            f"{self.accuracy:.2%} of {self.count:,} images are right "
+            f"(95% interval {low:.2%} to {high:.2%})"
+        )
         return "\n".join([title, "", *aligned(self.cells())])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":

@@ -134,9 +134,14 @@ def _words(part: nn.Module) -> tuple[str, str, str]:
     if len(found) != 1:
         return "-", describe(part), "-"
     unit = found[0]
-    beside = [child for child in part.children() if child is not unit.module]
-    merge = [unit.merge, *(beside if part is not unit.module else [])]
-    return describe(unit.shortcut), describe(unit.transform), ", ".join(map(describe, merge))
+    before: list[nn.Module] = []
+    after = [] if part is unit.module else list(part.children())
+    if unit.module in after:
+        place = after.index(unit.module)
+        before, after = after[:place], after[place + 1 :]
+    branches = ((*before, unit.shortcut), (*before, unit.transform), (unit.merge, *after))
+    shortcut, transform, merge = (", ".join(map(describe, branch)) for branch in branches)
+    return shortcut, transform, merge
 
 
 def _inputs(

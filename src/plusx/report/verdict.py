@@ -45,7 +45,7 @@ def _sign(level: str, word: str) -> tuple[Html, str]:
 def _accuracy(result: TrainResult) -> Html:
     test = result.test
     if test is not None:
-        low, high = _interval(test.accuracy, test.count)
+        low, high = test.interval
         big = percent(test.accuracy)
         small = (
             f"of {count(test.count, 'test image')} right. With so many images, the true rate lies "
@@ -63,14 +63,6 @@ def _accuracy(result: TrainResult) -> Html:
 
 def _finite(value: float) -> float:
     return value if math.isfinite(value) else -math.inf
-
-
-def _interval(share: float, tries: int) -> tuple[float, float]:
-    """Return the 95% interval of a share of `tries`; Wilson 1927, right also near 0 and 1."""
-    z = 1.96
-    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + (z / (2 * tries)) ** 2)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _findings(findings: tuple[Finding, ...]) -> Html:

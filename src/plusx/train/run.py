@@ -12,6 +12,7 @@ from plusx.catalog import check_options, from_words
 from plusx.data import Data, open_data
 from plusx.errors import InputError
 from plusx.saving import read_weights
+from plusx.train.allocator import keep_freed_memory
 from plusx.train.choose import build, choose
 from plusx.train.config import TrainConfig
 from plusx.train.fit import fit
@@ -100,6 +101,7 @@ def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter) -> Setup:
 def _go(setup: Setup, progress: Progress) -> TrainResult:
     """Train, then test the weights that validated best: the one reading of the test split."""
     began = time.perf_counter()
+    keep_freed_memory()
     try:
         with stop_request() as request:
             fit(setup, progress, request)
@@ -111,7 +113,11 @@ def _go(setup: Setup, progress: Progress) -> TrainResult:
     assert result.test is not None
     tested = {"event": "test", **result.test.to_json()}
     setup.run.write_metrics([*progress.events(), tested])
-    setup.say(f"test accuracy {result.test.accuracy:.2%} (weights of epoch {result.best_epoch})")
+    low, high = result.test.interval
+    setup.say(
+        f"test accuracy {result.test.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}; "
+        f"weights of epoch {result.best_epoch})"
+    )
     return result
 
 
