@@ -11,6 +11,7 @@ Needs torchvision and timm: run by `make bench-peers` in the peers' environment.
 
 import json
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,7 @@ from measure import interleaved, medians, peak_above, peak_apart, ratio, record
 from plusx import create
 from plusx.train.allocator import keep_freed_memory
 
+AS_IS, KEPT = "as it is", "freed memory kept"
 NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
 
 
@@ -74,19 +76,32 @@ def print_peak(name: str, whose: str) -> None:
     print(peak_above(stepper(make(name, whose).train(), x, y), times=3))
 
 
+def print_speed(name: str, memory: str, repeats: str) -> None:
+    if memory == KEPT:
+        assert keep_freed_memory()
+    print(json.dumps(speed(name, int(repeats))))
+
+
+def apart(*arguments: str) -> dict[str, Any]:
+    """What this file prints for `arguments` in a process of its own, with a heap of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def main(repeats: int = 11) -> None:
     figures: dict[str, Any] = {}
     for name in NAMES:
-        figures[name] = {"as it is": speed(name, repeats)}
         pairs = [
             peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer")
             for _ in range(3)
         ]
-        figures[name] |= {"training memory, times the peer's": round(statistics.median(pairs), 3)}
-        print(name, json.dumps(figures[name]), flush=True)
-    assert keep_freed_memory()
-    for name in NAMES:
-        figures[name]["freed memory kept"] = speed(name, repeats)
+        figures[name] = {
+            "training memory, times the peer's": round(statistics.median(pairs), 3),
+            **{memory: apart("--speed", name, memory, str(repeats)) for memory in (AS_IS, KEPT)},
+        }
         print(name, json.dumps(figures[name]), flush=True)
     built = interleaved(
         {whose: lambda w=whose: make("resnet152", w) for whose in ("plusx", "peer")}, repeats=7
@@ -98,7 +113,10 @@ def main(repeats: int = 11) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--peak"]:
-        print_peak(*sys.argv[2:])
-    else:
-        main(*map(int, sys.argv[1:]))
+    match sys.argv[1:]:
+        case ["--peak", *arguments]:
+            print_peak(*arguments)
+        case ["--speed", *arguments]:
+            print_speed(*arguments)
+        case numbers:
+            main(*map(int, numbers))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["write_bytes", "write_text", "write_with", "written_folder"]
+__all__ = ["tidy", "write_bytes", "write_text", "write_with", "written_folder"]
 
 
 def write_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -57,6 +57,26 @@ def written_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
         raise
     _sync_folder(path.parent)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what killed processes left half-written; put back what they had moved aside.
+
+    Only for a folder that no other process writes to.
+    """
+    import shutil
+
+    for old in folder.rglob(".*.old"):
+        place = old.with_name(old.name[1:].rsplit(".", 2)[0])
+        if place.exists():
+            shutil.rmtree(old)
+        else:
+            old.replace(place)
+    for part in list(folder.rglob(".*.part")):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,9 +1,13 @@
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from plusx.data import InputSpec, Policy, augment, centre, normalise
+from plusx.data import InputSpec, Policy, augment, centre, draw, normalise, seen
+from plusx.data.boxes import boxes
 
 SMALL = Policy(padding=4, flip=True, fill=(10, 20, 30))
+PHOTOS = Policy(padding=0, flip=True, fill=(0, 0, 0), area=(0.25, 1.0))
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -82,3 +86,45 @@ def test_padding_is_nearly_zero_after_normalisation() -> None:
     spec = InputSpec(("aa", "bb"), 1, 8, 8, (0.3333,), (0.25,))
     fill = torch.full((1, 1, 8, 8), round(255 * 0.3333), dtype=torch.uint8)
     assert normalise(fill, spec).abs().max() <= 0.5 / 255 / 0.25 + 1e-6
+
+
+@pytest.mark.parametrize("stored", [40, 50])
+def test_resized_crops_against_interpolate(stored: int) -> None:
+    images = noise(24, 3, stored, stored)
+    found = augment(images, PHOTOS, size=32, generator=generator())
+    draws = draw(PHOTOS, 24, size=32, stored=stored, generator=generator())
+    places = boxes(draws.crops.numpy(), np.full((24, 2), stored), PHOTOS).tolist()
+    assert 0 < draws.mirrored.sum() < 24
+    for at, (left, top, width, height) in enumerate(places):
+        cut = images[at : at + 1, :, top : top + height, left : left + width].double()
+        exact = F.interpolate(cut, (32, 32), mode="bilinear", align_corners=False)[0]
+        exact = exact.flip(2) if draws.mirrored[at] else exact
+        assert (found[at].double() - exact).abs().max() <= 2
+
+
+def test_a_box_of_the_input_size_is_copied() -> None:
+    whole = Policy(padding=0, flip=False, fill=(0,), area=(1.0, 1.0), aspect=(1.0, 1.0))
+    images = noise(4, 1, 16, 16)
+    assert torch.equal(augment(images, whole, size=16, generator=generator()), images)
+
+
+@pytest.mark.parametrize("policy", [SMALL, PHOTOS, Policy(0, False, (0, 0, 0))])
+def test_a_part_of_a_batch_has_the_rows_of_the_whole(policy: Policy) -> None:
+    images = noise(12, 3, 40, 40)
+    whole = augment(images, policy, size=32, generator=generator())
+    draws = draw(policy, 12, size=32, stored=40, generator=generator())
+    for start, end in ((0, 4), (4, 8), (8, 12), (3, 4)):
+        part = seen(images[start:end], draws.rows(slice(start, end)), policy, size=32)
+        assert torch.equal(part, whole[start:end])
+    some = torch.tensor([7, 2, 2])
+    assert torch.equal(seen(images[some], draws.rows(some), policy, size=32), whole[some])
+
+
+def test_the_generator_moves_as_far_with_mirrors_as_without() -> None:
+    for policy in (SMALL, PHOTOS):
+        one, other = generator(), generator()
+        draw(policy, 9, size=32, stored=40, generator=one)
+        unmirrored = Policy(policy.padding, False, policy.fill, policy.area)
+        drawn = draw(unmirrored, 9, size=32, stored=40, generator=other)
+        assert not drawn.mirrored.any()
+        assert torch.equal(one.get_state(), other.get_state())

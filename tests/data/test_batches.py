@@ -4,7 +4,7 @@ import pytest
 import torch
 from data_samples import Make
 
-from plusx.data import Batch, Data, InMemory, OnDisk, batches, open_data
+from plusx.data import Batch, Data, InMemory, OnDisk, Policy, Views, augment, batches, open_data
 from plusx.errors import InputError
 
 
@@ -13,7 +13,15 @@ def disk(make: Make) -> Data:
     return open_data(str(make("pets", {"cat": 30, "dog": 30})), memory_limit=0)
 
 
-def listed(data: Data, order: torch.Tensor, **options: int) -> list[Batch]:
+def generator(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(1000 + number)
+
+
+CROPS = Views(Policy(0, True, (0, 0, 0), area=(0.25, 1.0)), 12, generator)
+WINDOWS = Views(Policy(2, True, (9, 9, 9)), 16, generator)
+
+
+def listed(data: Data, order: torch.Tensor, **options: object) -> list[Batch]:
     return list(batches(data.train, order, batch_size=8, device="cpu", **options))
 
 
@@ -22,6 +30,7 @@ def test_memory_and_disk_give_the_same(make: Make) -> None:
     disk, memory = open_data(folder, memory_limit=0), open_data(folder)
     assert isinstance(disk.train.images, OnDisk)
     assert isinstance(memory.train.images, InMemory)
+    assert memory.in_memory and not disk.in_memory
     assert disk.input == memory.input
     order = torch.randperm(len(disk.train), generator=torch.Generator().manual_seed(0))
     for workers in (0, 2):
@@ -82,3 +91,95 @@ def test_split_to_a_device(disk: Data) -> None:
     assert memory.images.pixels.device.type == "meta"
     assert isinstance(disk.train.to("cpu").images, OnDisk)
     assert len(memory) == len(memory.images)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return (
+        torch.equal(one.images, other.images)
+        and torch.equal(one.labels, other.labels)
+        and torch.equal(one.indices, other.indices)
+        and one.broken == other.broken
+    )
+
+
+@pytest.mark.parametrize("views", [CROPS, WINDOWS])
+def test_views_of_images_in_memory_are_augment(make: Make, views: Views) -> None:
+    data = open_data(str(make("pets", {"cat": 30, "dog": 30})))
+    order = torch.arange(20)
+    plain, seen = listed(data, order), listed(data, order, views=views)
+    for number, (one, other) in enumerate(zip(plain, seen, strict=True)):
+        expected = augment(one.images, views.policy, size=views.size, generator=generator(number))
+        assert torch.equal(other.images, expected)
+
+
+@pytest.mark.parametrize("views", [None, CROPS, WINDOWS])
+@pytest.mark.parametrize("limit", [0, None])
+def test_shares_workers_and_starts_make_no_difference(
+    make: Make, views: Views | None, limit: int | None
+) -> None:
+    data = open_data(str(make("pets", {"cat": 30, "dog": 30})), memory_limit=limit)
+    order = torch.randperm(len(data.train), generator=generator(0))[:32]
+    whole = listed(data, order, views=views)
+    assert [len(batch.images) for batch in whole] == [8] * 4
+    for workers, start in ((2, 0), (0, 1), (2, 3)):
+        found = listed(data, order, views=views, workers=workers, start=start)
+        for one, other in zip(whole[start:], found, strict=True):
+            assert same(one, other)
+    for world in (2, 4):
+        ranks = [listed(data, order, views=views, rank=r, world=world) for r in range(world)]
+        for one, shares in zip(whole, zip(*ranks, strict=True), strict=True):
+            assert torch.equal(one.images, torch.cat([share.images for share in shares]))
+            assert torch.equal(one.labels, torch.cat([share.labels for share in shares]))
+            assert torch.equal(one.indices, torch.cat([share.indices for share in shares]))
+
+
+@pytest.mark.parametrize("views", [CROPS, WINDOWS])
+def test_what_is_left_of_a_batch_is_seen_as_before(disk: Data, views: Views) -> None:
+    assert isinstance(disk.train.images, OnDisk)
+    order = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
+    (whole,) = listed(disk, order, views=views)
+    assert not torch.equal(whole.images[1], whole.images[3])  # one image, seen twice
+    (disk.train.images.files.path / disk.train.names[1]).unlink()
+    (rest,) = listed(disk, order, views=views)
+    assert rest.indices.tolist() == [3, 4, 5, 9, 2, 6]
+    assert torch.equal(rest.images, whole.images[[0, 2, 4, 5, 6, 7]])
+    assert len(rest.broken) == 2
+
+
+def test_one_of_several_processes_leaves_no_batch_out(disk: Data) -> None:
+    assert isinstance(disk.train.images, OnDisk)
+    for index in range(8, 12):
+        (disk.train.images.files.path / disk.train.names[index]).unlink()
+    with pytest.raises(InputError, match="none of 4 images can be read any more"):
+        listed(disk, torch.arange(24), rank=0, world=2)
+    assert [len(batch.indices) for batch in listed(disk, torch.arange(24))] == [8, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"world": 3}, "batch 0 has 8 images for 3 processes, expected a multiple of 3"),
+        ({"world": 4, "start": 2}, "batch 2 has 6 images for 4"),
+        ({"rank": 2, "world": 2}, "rank is 2 of 2"),
+        ({"rank": -1}, "rank is -1 of 1"),
+        ({"start": -1}, "start is -1"),
+    ],
+)
+def test_shares_that_are_none(disk: Data, options: dict[str, int], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        batches(disk.train, torch.arange(22), batch_size=8, device="cpu", **options)
+    with pytest.raises(InputError, match="batch_size is 0"):
+        batches(disk.train, torch.arange(22), batch_size=0, device="cpu")
+
+
+def test_only_what_is_asked_is_read(disk: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    real = OnDisk.open
+    monkeypatch.setattr(OnDisk, "open", lambda self, at: (opened.append(at), real(self, at))[1])
+    list(
+        batches(
+            disk.train, torch.arange(32), batch_size=8, device="cpu", start=2, rank=1, world=2,
+            views=CROPS,
+        )
+    )  # fmt: skip
+    assert opened == [*range(20, 24), *range(28, 32)]

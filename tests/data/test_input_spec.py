@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -53,13 +54,16 @@ def test_stored_margin() -> None:
 
 
 def test_policy_follows_the_data() -> None:
-    assert policy_for(SPEC).padding == 4
-    assert policy_for(SPEC).flip
-    assert policy_for(SPEC).fill == (128, 102, 76)
-    digits = InputSpec(tuple("0123"), 1, 8, 8, (0.5,), (0.2,))
-    assert policy_for(digits).padding == 1
-    assert not policy_for(digits).flip
-    assert "no mirror images" in str(policy_for(digits))
+    few = policy_for(SPEC, count=10)
+    assert (few.padding, few.flip, few.fill, few.area) == (4, True, (128, 102, 76), None)
+    digits = policy_for(InputSpec(tuple("0123"), 1, 8, 8, (0.5,), (0.2,)), count=10)
+    assert digits.padding == 1
+    assert not digits.flip
+    assert "no mirror images" in str(digits)
     photos = InputSpec(("cat", "dog"), 3, 224, 256, (0.5,) * 3, (0.2,) * 3)
-    assert policy_for(photos).padding == 0
-    assert "larger stored image" in str(policy_for(photos))
+    assert policy_for(photos, count=10).padding == 0
+    assert policy_for(photos, count=10).area == (0.25, 1.0)
+    assert policy_for(photos, count=99_999).area == (0.25, 1.0)
+    assert policy_for(photos, count=100_000).area == (0.08, 1.0)
+    assert "25% to 100% of the area" in str(policy_for(photos, count=10))
+    assert "larger stored image" in str(replace(policy_for(photos, count=10), area=None))

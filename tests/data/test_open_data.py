@@ -13,6 +13,7 @@ def test_import_is_light() -> None:
     code = (
         "import sys, plusx.data\n"
         "heavy = {'PIL', 'sklearn', 'pandas', 'lightning_fabric', 'matplotlib'}\n"
+        "heavy |= {'webdataset', 'pyarrow', 'filelock'}\n"
         "print(*heavy & set(sys.modules))"
     )
     answer = subprocess.run(
@@ -95,7 +96,9 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         open_data(str(tmp_path))
 
 
-@pytest.mark.parametrize(("option", "value"), [("size", 4), ("workers", -1), ("memory_limit", -1)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("size", 4), ("workers", -1), ("memory_limit", -1), ("cache_limit", -1)]
+)
 def test_numbers_out_of_range(option: str, value: int) -> None:
     with pytest.raises(InputError, match=f"{option} is {value}, expected"):
         open_data("digits", **{option: value})

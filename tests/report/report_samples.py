@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -34,6 +36,7 @@ def made(
     start = signal(network, images, labels)
     pictures = torch.randint(0, 256, (8, channels, side, side), dtype=torch.uint8)
     return TrainResult(
+        folder=Path("runs/cifar10"),
         config=TrainConfig(data="cifar10", model=model, epochs=num_epochs),
         command=f"plusx train cifar10 --model {model} --epochs {num_epochs}",
         health=_healthy(test.accuracy),

@@ -1,38 +1,52 @@
-"""The optimizer, its rate, and its randomness."""
+"""The optimizer's groups and rates, and the run's randomness."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from plusx import InputError, create
 from plusx.train.config import TrainConfig
-from plusx.train.optimize import learning_rate, sgd
+from plusx.train.optimize import optimizer_for, set_rates
 from plusx.train.seeds import generator_for, seed_for
+from plusx.train.tune import tuning
 
 
-def test_weight_decay_spares_norms_and_biases() -> None:
+def groups(name: str, **settings: object) -> tuple[nn.Module, list[dict[str, Any]]]:
     model = create("resnet8", num_classes=10)
-    decayed, spared = sgd(model, TrainConfig(data="digits")).param_groups
-    assert decayed["weight_decay"] == 5e-4 and spared["weight_decay"] == 0
-    assert {p.dim() for p in decayed["params"]} == {2, 4}
-    assert {p.dim() for p in spared["params"]} == {1}
-    assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
+    config = TrainConfig(data="digits", optimizer=name, **settings).following("usual")
+    return model, optimizer_for(model, tuning(model, "all"), config).param_groups
 
 
-def test_the_cosine_warms_up_and_ends_near_zero() -> None:
-    config = TrainConfig(data="digits", warmup=0.1)
-    rates = [learning_rate(config, 0.4, step, 100) for step in range(100)]
-    assert rates[:10] == pytest.approx([0.04 * (i + 1) for i in range(10)])
-    assert rates[10] == 0.4 and rates[99] < 0.001
-    assert rates[55] == pytest.approx(0.2)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adamw", "lamb", "muon"])
+def test_weight_decay_spares_norms_and_biases(name: str) -> None:
+    model, found = groups(name)
+    for group in found:
+        wanted = 5e-4 if group["params"][0].dim() > 1 else 0.0
+        assert group["weight_decay"] == wanted
+        assert len({p.dim() > 1 for p in group["params"]}) == 1
+    assert sum(len(group["params"]) for group in found) == len(list(model.parameters()))
+    _, all_decay = groups(name, decayed="all")
+    assert {group["weight_decay"] for group in all_decay} == {5e-4}
 
 
-def test_the_steps_are_at_a_half_and_three_quarters() -> None:
-    config = TrainConfig(data="digits", warmup=0.0, schedule="step")
-    rates = [learning_rate(config, 1.0, step, 8) for step in range(8)]
-    assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+def test_muon_turns_the_filters_between_stem_and_head() -> None:
+    model, found = groups("muon")
+    turned = {p for group in found if group["orthogonal"] for p in group["params"]}
+    assert turned == {p for p in model.stages.parameters() if p.dim() > 1}
+
+
+def test_rates_follow_the_tuning() -> None:
+    model = create("resnet8", num_classes=10)
+    config = TrainConfig(data="digits").following("usual")
+    learning = tuning(model, "layerwise", decay=0.5)
+    optimizer = optimizer_for(model, learning, config)
+    set_rates(optimizer, learning, 0.4)
+    rate_of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert rate_of[id(model.head.linear.weight)] == 0.4
+    assert rate_of[id(model.stem.conv.weight)] == pytest.approx(0.4 * 0.5**3)
 
 
 def test_seeds_differ_by_purpose_and_place() -> None:

@@ -19,7 +19,13 @@ from plusx.train.result import TrainResult
 from plusx.train.stop import NonFiniteLossError, StoppedError
 
 SHORT = TrainConfig(
-    data="digits", model="resnet8", epochs=2, batch_size=256, precision="32", device="cpu"
+    data="digits",
+    model="resnet8",
+    recipe="usual",
+    epochs=2,
+    batch_size=256,
+    precision="32",
+    device="cpu",
 )
 
 

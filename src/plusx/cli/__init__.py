@@ -1,6 +1,7 @@
 """The command line: `plusx VERB`, one file a verb, imported when it is called."""
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -29,7 +30,10 @@ for _verb, _help in {
 
 
 def main(tokens: Sequence[str] | None = None) -> NoReturn:
-    """Run one command; exit with 0 done, 1 bad news, 2 a wrong call, 130 stopped by Ctrl-C."""
+    """Run one command; exit with 0 done, 1 bad news, 2 a wrong call.
+
+    A run that was stopped and can go on exits with 75, Ctrl-C before there is a run with 130.
+    """
     try:
         sys.exit(app(tokens, result_action="return_value"))
     except InputError as error:
@@ -45,7 +49,8 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"plusx: {message}", file=sys.stderr)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        print(f"plusx: {message}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -19,4 +19,4 @@ def resume(run: Path) -> int:
     from plusx.train.run import resume as go_on
 
     reporter = ConsoleReporter()
-    return run_and_report(run, lambda command: go_on(run, reporter=reporter, command=command))
+    return run_and_report(lambda command: go_on(run, reporter=reporter, command=command))

@@ -14,46 +14,65 @@ from plusx.train.result import TrainResult
 __all__ = ["run_and_report", "train"]
 
 
-def train(config: Annotated[TrainConfig, Parameter(name="*")], *, out: Path | None = None) -> int:
+def train(
+    config: Annotated[TrainConfig, Parameter(name="*")],
+    *,
+    out: Path | None = None,
+    devices: int = 1,
+) -> int:
     """Train a network on images; leave a run folder with model and report.
 
     Parameters
     ----------
     out
         The run folder, new or empty; by default the next free one in runs/.
+    devices
+        Processes that train as one, each on a device of its own (on a CPU: with its share of the
+        cores). What torchrun starts, on one machine or many, needs no such number.
     """
+    from plusx.train.launch import launched, run_together
     from plusx.train.run import free_folder
     from plusx.train.run import train as run
 
-    folder = out or free_folder(config)
+    if devices != 1 and not launched():
+        place = [] if out else ["--out", str(free_folder(config))]  # to be found again
+        return run_together(devices, [*sys.argv[1:], *place])
     reporter = ConsoleReporter()
-    return run_and_report(
-        folder, lambda command: run(config, out=folder, reporter=reporter, command=command)
-    )
+    return run_and_report(lambda command: run(config, out=out, reporter=reporter, command=command))
 
 
-def run_and_report(folder: Path, run: Callable[[str], TrainResult]) -> int:
+def run_and_report(run: Callable[[str], TrainResult | None]) -> int:
     """Run, write report.html, end with what a person wants to know; return the exit status."""
-    from plusx.files import write_text
     from plusx.report.training import build
-    from plusx.train.stop import NonFiniteLossError, StoppedError
+    from plusx.train.launch import speaks
+    from plusx.train.stop import STOPPED, NonFiniteLossError, StoppedError
 
     command = " ".join(["plusx", *sys.argv[1:]])
-    report = folder / "report.html"
     try:
         result = run(command)
     except StoppedError as stop:
-        print(f"plusx: {stop}", file=sys.stderr)
-        return 128 + stop.signal_number
+        if speaks():
+            print(f"plusx: {stop}", file=sys.stderr)
+        return STOPPED
     except NonFiniteLossError as error:
         if error.result is not None:
-            write_text(report, build(error.result))
-        print(f"plusx: {error}\nReport  {report}", file=sys.stderr)
+            report = _written(error.result, build)
+            print(f"plusx: {error}\nReport  {report}", file=sys.stderr)
         return 1
-    write_text(report, build(result))
+    if result is None:
+        return 0  # the first process tells the rest
+    report = _written(result, build)
     print(
         f"\n{result.health.sentence}\n"
         f"Report  {report}\n"
-        f"Model   {folder / 'model'}   (plusx predict {folder} IMAGE)"
+        f"Model   {result.folder / 'model'}   (plusx predict {result.folder} IMAGE)"
     )
     return 1 if result.health.level == "bad" else 0
+
+
+def _written(result: TrainResult, build: Callable[[TrainResult], str]) -> Path:
+    from plusx.files import write_text
+
+    report = result.folder / "report.html"
+    write_text(report, build(result))
+    return report

@@ -7,9 +7,10 @@ from hashlib import blake2b
 import torch
 
 from plusx.data.batches import batches
-from plusx.data.dataset import Broken, Data, Images, InMemory, Split
+from plusx.data.dataset import Broken, Data, Encoded, Images, InMemory, Split
 from plusx.data.measure import mean_and_std
-from plusx.data.policy import policy_for
+from plusx.data.order import near
+from plusx.data.policy import MANY, policy_for
 from plusx.data.progress import Progress
 from plusx.data.spec import InputSpec, stored_for
 from plusx.data.split import PARTS, Entry
@@ -49,14 +50,14 @@ def assemble(
     splits = {part: _split(parts[part], images) for part in PARTS}
     mean, std = mean_and_std(_pixels(splits["train"], found.workers, progress))
     spec = InputSpec(found.classes, found.channels, found.size, stored_for(found.size), mean, std)
-    policy = policy_for(spec)
+    policy = policy_for(spec, count=len(splits["train"]))
     notes = (
         f"{len(found.classes)} classes, {'grey' if spec.channels == 1 else 'colour'} images.",
         *found.notes,
         _splits_note(splits, found.given),
         *([f"Left out {len(found.broken)} file(s) that cannot be read."] if found.broken else []),
         _place_note(splits["train"], found.workers),
-        f"Augmentation: {policy}.",
+        f"Augmentation: {policy}{_why(spec, len(splits['train']))}.",
     )
     return Data(
         name=found.name,
@@ -115,12 +116,32 @@ def _pixels(split: Split, workers: int, progress: Progress) -> Iterator[torch.Te
     if isinstance(split.images, InMemory):
         yield split.images.pixels
         return
-    order = sorted(range(len(split)), key=lambda at: blake2b(split.names[at].encode()).digest())
-    sample = torch.tensor(order[:_SAMPLE])
+    sample = _sample(split)
     with progress("Measuring the images", len(sample)) as advance:
         for batch in batches(split, sample, batch_size=20, device="cpu", workers=workers):
             yield batch.images
             advance(len(batch.indices) + len(batch.broken))
+
+
+def _sample(split: Split) -> torch.Tensor:
+    """Return places of the lowest name hashes, or, where images lie in shards, of a few pieces."""
+    chunks = split.images.chunks() if isinstance(split.images, Encoded) else None
+    if chunks is not None:
+        return near(chunks, _SAMPLE)
+    order = sorted(range(len(split)), key=lambda at: blake2b(split.names[at].encode()).digest())
+    return torch.tensor(order[:_SAMPLE])
+
+
+def _why(spec: InputSpec, count: int) -> str:
+    """Say in half a sentence why photos are cropped as they are."""
+    if spec.stored == spec.size:
+        return ""
+    if count >= MANY:
+        return f" (usual for {MANY:,} training images and more)"
+    return (
+        f" (8% to 100% is usual from {MANY:,} training images on; with fewer, crops that small "
+        "too often miss what they are named for)"
+    )
 
 
 def _splits_note(splits: Mapping[str, Split], given: Sequence[str]) -> str:

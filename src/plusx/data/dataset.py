@@ -1,17 +1,20 @@
 """A data set that is open: three splits of images, in memory or on disk."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import torch
 
+from plusx.data.boxes import Floats
+from plusx.data.crop import decode_crop
 from plusx.data.decode import decode, reading
 from plusx.data.folder import Files
 from plusx.data.policy import Policy
 from plusx.data.spec import InputSpec
 
-__all__ = ["Broken", "Data", "Images", "InMemory", "OnDisk", "Split"]
+__all__ = ["Broken", "Chunks", "Data", "Encoded", "Images", "InMemory", "OnDisk", "Split"]
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,53 @@ class InMemory:
         return self.pixels[index]
 
 
+class Chunks(NamedTuple):
+    """Which images lie together: `of` int64 (N,), and over how many images to shuffle."""
+
+    of: torch.Tensor
+    window: int
+
+
+class Encoded(ABC):
+    """Images that are decoded each time they are read; picklable, for worker processes."""
+
+    channels: int
+    stored: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def open(self, index: int) -> BinaryIO:
+        """Open one encoded image."""
+
+    def chunks(self) -> Chunks | None:
+        """Return which images lie together, where reading them in another order is slow."""
+        return None
+
+    def read(self, index: int) -> torch.Tensor:
+        """Decode one image whole, (channels, stored, stored); raises BrokenImage."""
+        with reading(), self.open(index) as file:
+            return torch.from_numpy(decode(file, channels=self.channels, side=self.stored))
+
+    def crop(
+        self, index: int, *, policy: Policy, size: int, crop: Floats, mirrored: bool
+    ) -> torch.Tensor:
+        """Decode a drawn crop of one image, (channels, size, size); raises BrokenImage."""
+        with reading(), self.open(index) as file:
+            return decode_crop(
+                file,
+                channels=self.channels,
+                size=size,
+                policy=policy,
+                crop=crop,
+                mirrored=mirrored,
+            )
+
+
 @dataclass(frozen=True)
-class OnDisk:
-    """Images that are decoded each time they are read."""
+class OnDisk(Encoded):
+    """Files that are decoded each time they are read."""
 
     files: Files
     names: Sequence[str]
@@ -57,10 +104,9 @@ class OnDisk:
     def __len__(self) -> int:
         return len(self.names)
 
-    def read(self, index: int) -> torch.Tensor:
-        """Decode one image; raises BrokenImage."""
-        with reading(), self.files.open(self.names[index]) as file:
-            return torch.from_numpy(decode(file, channels=self.channels, side=self.stored))
+    def open(self, index: int) -> BinaryIO:
+        """Open one file."""
+        return self.files.open(self.names[index])
 
 
 @dataclass(frozen=True)
@@ -99,3 +145,11 @@ class Data:
     broken: tuple[Broken, ...]
     notes: tuple[str, ...]
     workers: int
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the images are in memory: what a run has to keep to, to go on as it began.
+
+        Random crops of photos are cut from the stored image there, else from the file.
+        """
+        return isinstance(self.train.images, InMemory)

@@ -16,13 +16,24 @@ from plusx.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["BrokenImage", "Header", "decode", "fitted", "read_header", "read_image", "reading"]
+__all__ = [
+    "FORMATS",
+    "BrokenImage",
+    "Header",
+    "decode",
+    "fitted",
+    "plain",
+    "read_header",
+    "read_image",
+    "reading",
+    "turn",
+]
 
 _GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 _ORIENTATION = 0x0112  # the EXIF tag
 # Whatever a file is called, Pillow looks for every format it knows in it, and for one of them
 # (EPS) it starts another program: so these only.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 
 class BrokenImage(Exception):
@@ -49,7 +60,7 @@ def read_image(path: Path | str, spec: InputSpec) -> torch.Tensor:
     except BrokenImage as error:
         raise InputError(
             f"{path} cannot be read as an image ({error}); expected one of "
-            f"{', '.join(_FORMATS)}; try opening it in an image viewer"
+            f"{', '.join(FORMATS)}; try opening it in an image viewer"
         ) from error
 
 
@@ -68,8 +79,8 @@ def reading() -> Iterator[None]:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             yield
-        except BrokenImage:
-            raise
+        except (BrokenImage, InputError):
+            raise  # an InputError is about the source as a whole: an archive, a shard, a server
         except Exception as error:
             raise BrokenImage(_reason(error)) from error
 
@@ -78,7 +89,7 @@ def read_header(file: BinaryIO) -> Header:
     """Return size and colour of an image; raises whatever Pillow raises (see `reading`)."""
     from PIL import Image
 
-    with Image.open(file, formats=_FORMATS) as image:
+    with Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         if min(width, height) < 1:
             raise BrokenImage(f"its size is {width}x{height}")
@@ -95,17 +106,17 @@ def decode(file: BinaryIO, *, channels: int, side: int) -> npt.NDArray[np.uint8]
     """
     from PIL import Image
 
-    with Image.open(file, formats=_FORMATS) as image:
+    with Image.open(file, formats=FORMATS) as image:
         short = min(image.size)
         if short > side:  # a JPEG can be decoded at 1/2, 1/4, 1/8 for a fraction of the time
             scale = side / short
             image.draft(None, (round(image.width * scale), round(image.height * scale)))
-        turn = _turn(image)
-        plain = fitted(_plain(image, channels), side)
-    if turn is not None:
-        plain = plain.transpose(turn)
-    pixels = np.asarray(plain)
-    return pixels[None].copy() if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        turned = turn(image)
+        found = fitted(plain(image, channels), side)
+    if turned is not None:
+        found = found.transpose(turned)
+    pixels = np.array(found)
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def fitted(image: "Image.Image", side: int) -> "Image.Image":
@@ -125,7 +136,7 @@ def fitted(image: "Image.Image", side: int) -> "Image.Image":
     )
 
 
-def _plain(image: "Image.Image", channels: int) -> "Image.Image":
+def plain(image: "Image.Image", channels: int) -> "Image.Image":
     """Return the image in mode L or RGB, without transparency."""
     from PIL import Image
 
@@ -144,7 +155,7 @@ def _plain(image: "Image.Image", channels: int) -> "Image.Image":
     return image if image.mode == wanted else image.convert(wanted)
 
 
-def _turn(image: "Image.Image") -> "Image.Transpose | None":
+def turn(image: "Image.Image") -> "Image.Transpose | None":
     """Return the transposition that the EXIF orientation asks for."""
     from PIL import Image
 

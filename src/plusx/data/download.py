@@ -1,6 +1,7 @@
-"""A file from its publisher: checked against its digest before it takes its place."""
+"""A file from its publisher: checked against its digest or length before it takes its place."""
 
 import http.client
+import urllib.error
 import urllib.request
 from hashlib import md5
 from pathlib import Path
@@ -16,9 +17,10 @@ _TIMEOUT = 30.0  # seconds without a byte
 _BLOCK = 1 << 18
 
 
-def download(url: str, path: Path, *, digest: str, progress: Progress) -> None:
+def download(url: str, path: Path, *, digest: str | None, progress: Progress) -> None:
     """Fetch `url` into `path`; `digest` is the publisher's MD5, against damage on the way.
 
+    Without a digest, the length that the server announced is checked.
     Raises OSError where the publisher cannot be reached and InputError where the file is not
     the published one; in both cases there is no file at `path`.
     """
@@ -34,12 +36,17 @@ def download(url: str, path: Path, *, digest: str, progress: Progress) -> None:
                         found.update(block)
                         file.write(block)
                         advance(len(block))
-                    if found.hexdigest() != digest:
+                    if digest is None and total is not None and file.tell() != total:
+                        raise OSError(f"{file.tell()} of {total} bytes came")
+                    if digest is not None and found.hexdigest() != digest:
                         raise InputError(
                             f"{url} sent a file with the MD5 digest {found.hexdigest()}, expected "
                             f"{digest}; the download was damaged or the file was changed, try again"
                         )
 
                 write_with(path, fetch)
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
     except http.client.HTTPException as error:
         raise OSError(f"the answer broke off ({error!r})") from error

@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from plusx.data.split import Entry
 from plusx.errors import InputError
 
-__all__ = ["EXTENSIONS", "Layout", "lay_out"]
+__all__ = ["EXTENSIONS", "WORDS", "Layout", "lay_out"]
 
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 _JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-_WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _EXPECTED = (
     "expected a folder for each class with its images in it, such as cat/1.jpg and dog/1.jpg"
 )
@@ -74,7 +74,7 @@ def _around(images: Paths) -> int:
     while (
         len({path[depth] for path in images}) == 1
         and all(len(path) >= depth + 3 for path in images)
-        and images[0][depth].lower() not in _WORDS
+        and images[0][depth].lower() not in WORDS
     ):
         depth += 1
     return depth
@@ -92,7 +92,7 @@ def _splits(
     for path in images:
         if len(path) > depth + 1:
             folders.setdefault(path[depth], []).append(path)
-    words = {name: _WORDS[name.lower()] for name in folders if name.lower() in _WORDS}
+    words = {name: WORDS[name.lower()] for name in folders if name.lower() in WORDS}
     given = sorted(words.values())
     if not words or ("train" not in given and len(words) < len(folders)):
         return None

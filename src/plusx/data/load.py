@@ -6,7 +6,7 @@ import torch
 
 from plusx.data.assemble import Found, Select, assemble, select_from
 from plusx.data.batches import batches
-from plusx.data.dataset import Broken, Data, Images, OnDisk, Split
+from plusx.data.dataset import Broken, Data, Encoded, Images, OnDisk, Split
 from plusx.data.decode import Header
 from plusx.data.folder import Files
 from plusx.data.layout import lay_out
@@ -17,7 +17,7 @@ from plusx.data.scan import choose_size, refuse_many, scan
 from plusx.data.spec import stored_for
 from plusx.data.split import Entry, complete
 
-__all__ = ["open_files"]
+__all__ = ["channels_of", "decoded", "open_files"]
 
 _CHUNK_BYTES = 8 << 20  # what a worker sends at once; containers have little shared memory
 
@@ -39,9 +39,10 @@ def open_files(
     layout = lay_out(files.names(), str(files.path))
     names = [entry.name for entries in layout.parts.values() for entry in entries]
     workers = chosen_workers(workers, len(names))
-    headers, broken = scan(files, names, workers=workers, progress=progress)
-    refuse_many(broken, len(names), files.path)
-    channels, colours = _channels(headers.values())
+    headers, faults = scan(files, names, workers=workers, progress=progress)
+    broken = [Broken(file, reason) for file, reason in faults.items()]
+    refuse_many(broken, len(names), str(files.path))
+    channels, colours = channels_of(headers.values())
     side, sizes = choose_size((header[:2] for header in headers.values()), size)
     disk = OnDisk(files, tuple(headers), channels, stored_for(side))
     readable: Collection[str] = headers
@@ -49,9 +50,9 @@ def open_files(
     limit = default_limit() if memory_limit is None else memory_limit
     fits = len(disk) * channels * disk.stored**2 <= limit
     if fits:
-        pixels, lost = _decoded(disk, workers=workers, progress=progress)
+        pixels, lost = decoded(disk, disk.names, workers=workers, progress=progress)
         broken += lost
-        refuse_many(broken, len(names), files.path)
+        refuse_many(broken, len(names), str(files.path))
         readable = headers.keys() - {file.name for file in lost}
         images = select_from(pixels, disk.names)
     given = {
@@ -73,8 +74,8 @@ def open_files(
     return assemble(found, parts, images, progress=progress)
 
 
-def _channels(headers: Collection[Header]) -> tuple[int, tuple[str, ...]]:
-    """Return 1 where all images are grey, else 3, and a note where there are both."""
+def channels_of(headers: Collection[Header]) -> tuple[int, tuple[str, ...]]:
+    """Return the channels, 1 where all images are grey, else 3, and a note where both occur."""
     grey = sum(header.grey for header in headers)
     if grey in (0, len(headers)):
         return (1 if grey else 3), ()
@@ -89,21 +90,21 @@ def _on_disk(disk: OnDisk) -> Select:
     return images
 
 
-def _decoded(
-    disk: OnDisk, *, workers: int, progress: Progress
+def decoded(
+    images: Encoded, names: Sequence[str], *, workers: int, progress: Progress
 ) -> tuple[torch.Tensor, list[Broken]]:
     """Decode all images: uint8 (N, C, S, S), and the files that turned out broken.
 
     The rows of broken files are left as they are; no entry asks for them.
     """
-    shape = (disk.channels, disk.stored, disk.stored)
-    pixels = torch.zeros(len(disk), *shape, dtype=torch.uint8)
-    whole = Split(disk, torch.zeros(len(disk), dtype=torch.int64), disk.names)
+    shape = (images.channels, images.stored, images.stored)
+    pixels = torch.zeros(len(images), *shape, dtype=torch.uint8)
+    whole = Split(images, torch.zeros(len(images), dtype=torch.int64), names)
     lost: list[Broken] = []
-    with progress("Decoding the images", len(disk)) as advance:
+    with progress("Decoding the images", len(images)) as advance:
         for batch in batches(
             whole,
-            torch.arange(len(disk)),
+            torch.arange(len(images)),
             batch_size=max(1, min(1000, _CHUNK_BYTES // pixels[0].numel())),
             device="cpu",
             workers=workers,

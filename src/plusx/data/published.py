@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from plusx.data.cache import cache_folder
 from plusx.data.download import download
 from plusx.data.progress import Progress
 from plusx.errors import InputError
@@ -54,7 +55,7 @@ def locate(name: str, *, progress: Progress) -> Path:
     Raises InputError where it is in neither and cannot be downloaded.
     """
     known = PUBLISHED[name]
-    cache = _cache()
+    cache = cache_folder()
     folders = [Path(os.environ["PLUSX_DATA"])] if os.environ.get("PLUSX_DATA") else []
     for folder in (*folders, cache):
         for place in known.places:
@@ -76,11 +77,6 @@ def locate(name: str, *, progress: Progress) -> Path:
 
 def _is_whole(path: Path, known: _Published) -> bool:
     """Return whether a data set is there; a folder of ours may be half downloaded."""
-    if known.folder and path.parent == _cache():
+    if known.folder and path.parent == cache_folder():
         return all((path / file).exists() for file, _ in known.files)
     return path.exists()
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "plusx"

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from plusx.data.dataset import Broken
 from plusx.data.decode import BrokenImage, Header, read_header, reading
-from plusx.data.folder import Files
 from plusx.data.parallel import mapped
 from plusx.data.progress import Progress
 from plusx.data.spec import SMALL
@@ -19,27 +18,37 @@ _CHUNK = 500
 _PHOTO = 224
 _MOST_BROKEN = 0.05
 
+Key = TypeVar("Key")
+Asked = TypeVar("Asked", contravariant=True)
+
+
+class Opener(Protocol[Asked]):
+    """What opens encoded images, by name or by number."""
+
+    def open(self, key: Asked, /) -> BinaryIO:
+        """Open one encoded image."""
+
 
 def scan(
-    files: Files, names: Sequence[str], *, workers: int, progress: Progress
-) -> tuple[dict[str, Header], list[Broken]]:
-    """Read the headers of all files: those that can be read by name, and the broken ones."""
-    chunks = [names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK)]
-    headers: dict[str, Header] = {}
-    broken: list[Broken] = []
-    with progress("Looking at the images", len(names)) as advance:
-        found = mapped(_Scanner(files).scan, chunks, workers=workers)
+    source: Opener[Key], keys: Sequence[Key], *, workers: int, progress: Progress
+) -> tuple[dict[Key, Header], dict[Key, str]]:
+    """Read the headers of images: those that can be read, and of the others the reasons."""
+    chunks = [keys[at : at + _CHUNK] for at in range(0, len(keys), _CHUNK)]
+    headers: dict[Key, Header] = {}
+    broken: dict[Key, str] = {}
+    with progress("Looking at the images", len(keys)) as advance:
+        found = mapped(_Scanner(source).scan, chunks, workers=workers)
         for chunk, results in zip(chunks, found, strict=True):
-            for name, result in zip(chunk, results, strict=True):
+            for key, result in zip(chunk, results, strict=True):
                 if isinstance(result, str):
-                    broken.append(Broken(name, result))
+                    broken[key] = result
                 else:
-                    headers[name] = result
+                    headers[key] = result
             advance(len(chunk))
     return headers, broken
 
 
-def refuse_many(broken: Sequence[Broken], total: int, where: Path) -> None:
+def refuse_many(broken: Sequence[Broken], total: int, where: str) -> None:
     """Raise InputError where more than one file in twenty is broken."""
     if len(broken) <= _MOST_BROKEN * total:
         return
@@ -66,15 +75,15 @@ def choose_size(sizes: Iterable[tuple[int, int]], asked: int | None) -> tuple[in
 
 
 @dataclass(frozen=True)
-class _Scanner:
-    files: Files
+class _Scanner(Generic[Key]):
+    source: Opener[Key]
 
-    def scan(self, names: Sequence[str]) -> list[Header | str]:
-        return [self._one(name) for name in names]
+    def scan(self, keys: Sequence[Key]) -> list[Header | str]:
+        return [self._one(key) for key in keys]
 
-    def _one(self, name: str) -> Header | str:
+    def _one(self, key: Key) -> Header | str:
         try:
-            with reading(), self.files.open(name) as file:
+            with reading(), self.source.open(key) as file:
                 return read_header(file)
         except BrokenImage as error:
             return str(error)

@@ -43,8 +43,10 @@ def complete(
     intervals = _intervals([part for part in PARTS if part not in given])
     parts = {part: list(given.get(part, ())) for part in PARTS}
     place: dict[str, str] = {}
-    for label, name in enumerate(classes):
-        members = [entry for entry in given["train"] if entry.label == label]
+    of_class: list[list[Entry]] = [[] for _ in classes]
+    for entry in given["train"]:
+        of_class[entry.label].append(entry)
+    for name, members in zip(classes, of_class, strict=True):
         if len(members) < len(intervals):
             raise InputError(
                 f"class {name!r} has {len(members)} image(s) to make {', '.join(intervals)} "

@@ -11,13 +11,16 @@ from plusx.data import Data
 from plusx.data.spec import SMALL
 from plusx.errors import InputError
 from plusx.train.config import TrainConfig
+from plusx.train.optimize import PER_BATCH
 from plusx.zoo import Network
 from plusx.zoo.network import images
 
-__all__ = ["build", "choose"]
+__all__ = ["available", "build", "choose"]
+
+QUICK_IMAGES = 100_000
 
 
-def choose(config: TrainConfig, data: Data) -> tuple[TrainConfig, list[str]]:
+def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainConfig, list[str]]:
     """Return `config` without a None, and a line for each choice that deserves one."""
     small = data.input.size <= SMALL
     pixels = f"{data.input.size}-pixel images"
@@ -35,20 +38,32 @@ def choose(config: TrainConfig, data: Data) -> tuple[TrainConfig, list[str]]:
         raise InputError(f"{model} takes no images; `plusx models` says what each network is for")
     if "image_size" in options_of(model):
         options.setdefault("image_size", data.input.size)
-    count = len(data.train.labels)
+    count = len(data.train)
+    named = config.recipe or ("quick" if small and count <= QUICK_IMAGES else "usual")
+    if config.recipe is None:
+        said.append(f"Recipe {named}: {count:,} images of {data.input.size} pixels")
+    config = config.following(named)
     batch_size = config.batch_size or _batch_size(count)
     if batch_size > count:
         raise InputError(
             f"batch-size is {batch_size}, but there are {count} training images; give at most "
             "that many"
         )
-    device = _device(config.device)
+    if batch_size % (world * config.accumulate):
+        raise InputError(
+            f"batch-size is {batch_size} for {world} process(es) and {config.accumulate} part(s); "
+            "give one that is a multiple of both together"
+        )
+    rate, at = PER_BATCH[config.optimizer]
+    if config.drop_path:
+        options.setdefault("drop_path", config.drop_path)
+    device = available(config.device)
     return replace(
         config,
         model=model,
         options=options,
         batch_size=batch_size,
-        learning_rate=config.learning_rate or 0.1 * batch_size / 128,
+        learning_rate=config.learning_rate or rate * batch_size / at,
         size=data.input.size,
         flip=data.policy.flip if config.flip is None else config.flip,
         precision=config.precision or _precision(device),
@@ -93,7 +108,8 @@ def _stride(model: Network) -> int:
     return side // min(row.output[-1] for row in rows if len(row.output) == 3)
 
 
-def _device(asked: str) -> str:
+def available(asked: str) -> str:
+    """Return the device that is meant; `InputError` where this machine has none such."""
     found = ["cpu"]
     if torch.cuda.is_available():
         found.insert(0, "cuda")

@@ -1,19 +1,33 @@
-"""How a network is trained: the settings of one run, resolved and saved with it."""
+"""One training run's settings: data, network, machine, and a recipe with what is changed of it."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar, get_type_hints
 
 from plusx.errors import InputError
+from plusx.train.recipe import Recipe
+from plusx.train.recipes import recipe_named
 
 __all__ = ["TrainConfig"]
 
+T = TypeVar("T", bound=Recipe)
+
+
+def _open(cls: type[T]) -> type[T]:
+    """Let every setting of the recipe be None, "as the recipe says", which is the default."""
+    hints = get_type_hints(Recipe)
+    for name in Recipe.settings():
+        cls.__annotations__[name] = hints[name] | None
+        setattr(cls, name, None)
+    return cls
+
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """SGD with Nesterov momentum, a warmed-up cosine, label smoothing, crop and flip.
+@_open
+class TrainConfig(Recipe):
+    """The settings of a run. None means "as the recipe says" or "chosen to suit the data".
 
-    He et al. 2015, section 4.2, with the cosine of Loshchilov and Hutter 2016 and the smoothing of
-    Szegedy et al. 2015. None means "chosen to suit the data", and is resolved before the run.
+    Before a run begins, every None that means something is resolved, and the result is saved with
+    the run.
     """
 
     data: str
@@ -22,49 +36,52 @@ class TrainConfig:
     """A network of `plusx models`; resnet20 for small images, resnet18 for photographs."""
     options: dict[str, str | int | float] = field(default_factory=dict)
     """Other parts of the network, as in --options.stem small; `plusx info NAME` lists them."""
-    epochs: int = 30
-    """Passes over the training split."""
-    batch_size: int | None = None
-    """Images a step: up to 128, fewer where an epoch would have under 20 steps."""
-    learning_rate: float | None = None
-    """Peak rate: 0.1 at batch size 128, in proportion to it."""
-    momentum: float = 0.9
-    """Nesterov momentum."""
-    weight_decay: float = 5e-4
-    """L2 decay of weights; norms and biases have none."""
-    schedule: Literal["cosine", "step"] = "cosine"
-    """After the warm-up: a cosine to zero, or a tenth at 1/2 and again at 3/4 of the steps."""
-    warmup: float = 0.05
-    """Share of the steps in which the rate rises linearly from zero."""
-    label_smoothing: float = 0.1
-    """Probability given to the other classes."""
+    recipe: str | None = None
+    """quick (up to 100,000 small images), usual, he2015-cifar, he2015-imagenet, wide-resnet,
+    densenet, rsb-a2, rsb-a3, fine-tune or small-data."""
     size: int | None = None
     """Side of the network's input in pixels."""
     flip: bool | None = None
     """Mirror images at random."""
     seed: int = 0
     """Of split, initialisation, order and augmentation."""
-    precision: Literal["32", "bf16"] | None = None
+    precision: Literal["32", "bf16", "fp16"] | None = None
     """bf16 (mixed) where the device computes it faster, else 32."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     workers: int | None = None
     """Processes that decode images which do not fit in memory."""
+    weights: str | None = None
+    """Weights to start from: a file, a run folder, or hub:OWNER/NAME."""
+    tune: Literal["head", "all", "gradual", "layerwise"] = "all"
+    """What learns: the head, all, more and more from the head down, or less the deeper it lies."""
+    norms: Literal["apart", "together"] = "apart"
+    """Batch norms of several processes: each over its own images, or over all."""
+    recompute: Literal["none", "auto", "all"] = "none"
+    """Units whose activations are computed twice to save memory; auto: as the budget needs."""
+    memory_budget: float | None = None
+    """Gigabytes for activations under `--recompute auto`; by itself half of what is free."""
+    compile: Literal["auto", "never", "always"] = "auto"
+    """torch.compile; auto: when the run is long enough to pay for it."""
+    determinism: Literal["exact", "fast"] = "exact"
+    """exact: the same result to the bit each time; fast gives that up where it costs speed."""
+    on_full_disk: Literal["stop", "go-on"] = "stop"
+    """What a run does when it cannot save."""
 
     def __post_init__(self) -> None:
         """Refuse numbers outside their range, naming the option."""
-        for name, holds, expected in (
-            ("epochs", self.epochs >= 1, "1 or more"),
-            ("batch_size", self.batch_size is None or self.batch_size >= 2, "2 or more"),
-            ("learning_rate", self.learning_rate is None or self.learning_rate > 0, "above 0"),
-            ("momentum", 0 <= self.momentum < 1, "0 or more and below 1"),
-            ("weight_decay", self.weight_decay >= 0, "0 or more"),
-            ("warmup", 0 <= self.warmup <= 1, "a share of the steps, 0 to 1"),
-            ("label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and below 1"),
-            ("size", self.size is None or self.size >= 1, "1 or more pixels"),
-            ("workers", self.workers is None or self.workers >= 0, "0 or more"),
+        super().__post_init__()
+        for name, least, expected in (
+            ("size", 1, "1 or more pixels"),
+            ("workers", 0, "0 or more"),
+            ("memory_budget", 0, "0 or more gigabytes"),
         ):
-            if not holds:
-                raise InputError(
-                    f"{name.replace('_', '-')} is {getattr(self, name)}; expected {expected}"
-                )
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}; expected {expected}")
+
+    def following(self, recipe: str) -> "TrainConfig":
+        """Fill every setting that is None with what the recipe of that name says."""
+        said = recipe_named(recipe)
+        names = [name for name in Recipe.settings() if getattr(self, name) is None]
+        return replace(self, recipe=recipe, **{name: getattr(said, name) for name in names})

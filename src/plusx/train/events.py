@@ -13,9 +13,11 @@ __all__ = ["Events"]
 class Events:
     """A writer of TensorBoard events; without TensorBoard (`plusx[train]`) it writes nothing."""
 
-    def __init__(self, folder: Path, *, first_step: int) -> None:
+    def __init__(self, folder: Path | None, *, first_step: int) -> None:
         self._writer: Any = None
         self._next_probe = first_step
+        if folder is None:
+            return
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:

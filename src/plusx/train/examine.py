@@ -29,21 +29,25 @@ class Validation:
 
 def validate(setup: Setup) -> Validation:
     """Measure the network as it is on the validation split."""
-    loss, correct, count = 0.0, 0, 0
-    for logits, batch in _predictions(setup, setup.data.val, lambda steps: None):
-        loss += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
-        correct += int((logits.argmax(1) == batch.labels).sum())
-        count += len(batch.labels)
-    return Validation(loss / count, correct / count)
+    ranks = setup.ranks  # each process sees its share
+    order = torch.arange(ranks.rank, len(setup.data.val), ranks.world)
+    sums = torch.zeros(3, dtype=torch.float64)
+    for logits, batch in _predictions(setup, setup.data.val, order, lambda steps: None):
+        loss = F.cross_entropy(logits, batch.labels, reduction="sum")
+        right = (logits.argmax(1) == batch.labels).sum()
+        sums += torch.tensor([float(loss), int(right), len(batch.labels)], dtype=torch.float64)
+    loss_sum, correct, count = ranks.sum(sums).tolist()
+    return Validation(loss_sum / count, correct / count)
 
 
 def test(setup: Setup) -> tuple[Evaluation, tuple[Mistake, ...]]:
     """Read the test split, once: how the network does, and its most confident mistakes."""
     data = setup.data
     probabilities, labels, indices = [], [], []
-    steps = -(-len(data.test.labels) // BATCH)
+    order = torch.arange(len(data.test))
+    steps = -(-len(order) // BATCH)
     with setup.reporter.progress("test", steps) as advance:
-        for logits, batch in _predictions(setup, data.test, advance):
+        for logits, batch in _predictions(setup, data.test, order, advance):
             probabilities.append(logits.softmax(1).cpu())
             labels.append(batch.labels.cpu())
             indices.append(batch.indices)
@@ -62,18 +66,19 @@ def probe_batch(setup: Setup) -> tuple[Tensor, Tensor]:
 
 
 def _predictions(
-    setup: Setup, split: Split, advance: Callable[[int], object]
+    setup: Setup, split: Split, order: Tensor, advance: Callable[[int], object]
 ) -> Iterator[tuple[Tensor, Batch]]:
     """Yield float32 logits (B, classes) in evaluation mode, batch by batch."""
     spec = setup.data.input
-    order = torch.arange(len(split.labels))
     setup.network.eval()
     with torch.inference_mode():
         for batch in batches(
             split, order, batch_size=BATCH, device=setup.device, workers=setup.data.workers
         ):
             images = normalise(centre(batch.images, spec.size), spec)
-            yield setup.wrapped(images).float(), batch
+            with setup.fabric.autocast():
+                logits = setup.network(images)
+            yield logits.float(), batch
             advance(1)
 
 

@@ -1,104 +1,156 @@
 """The training loop."""
 
+import copy
 import math
 import time
+from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from plusx.analysis.signal import signal
-from plusx.data import Batch, augment, batches, normalise
+from plusx.data import Batch, batches
+from plusx.data.order import shuffled
 from plusx.train.environment import peak_memory
 from plusx.train.events import Events
 from plusx.train.examine import probe_batch, validate
-from plusx.train.optimize import learning_rate
 from plusx.train.result import Epoch, Probe
 from plusx.train.seeds import generator_for, seed_for
 from plusx.train.setup import Setup
-from plusx.train.state import Progress, save_checkpoint
+from plusx.train.state import Progress, load_checkpoint, save_checkpoint
+from plusx.train.step import take_step
 from plusx.train.stop import NonFiniteLossError, StoppedError, StopRequest
 
 __all__ = ["fit"]
 
 SAVE_SECONDS = 300.0
+LOOK_EVERY = 20  # steps between looks at a GPU's loss: each look waits for it
+MOST_REWINDS = 3
+CALMER = 0.25  # of the learning rate, after the loss was not finite
 
 
 def fit(setup: Setup, progress: Progress, request: StopRequest) -> None:
     """Train from `progress` to the last epoch, saving as it goes.
 
-    The weights that validate best are in the run's model folder, the last in its checkpoint.
-    Raises `StoppedError` when `request` asks for it, `NonFiniteLossError` when the loss is NaN or
-    infinite.
+    The weights that validate best are in the run's model folder, the last in its checkpoint. When
+    the loss is NaN or infinite, the run goes back to its last checkpoint and on with a smaller
+    rate, up to three times. Raises `StoppedError` when `request` asks for it, `NonFiniteLossError`
+    when the loss will not stay finite.
     """
     probe = probe_batch(setup)
-    with Events(setup.run.events, first_step=progress.epoch * setup.steps) as events:
+    if not setup.run.checkpoint.exists():
+        _save(setup, progress)  # something to go back to
+    first_step = progress.epoch * setup.steps
+    with Events(setup.run.events if setup.ranks.writes else None, first_step=first_step) as events:
         while progress.epoch < setup.config.epochs:
-            _train_epoch(setup, progress, request, probe)
-            epoch = _close_epoch(setup, progress)
-            events.write(epoch, progress.probes)
+            if _train_epoch(setup, progress, request, probe):
+                epoch = _close_epoch(setup, progress)
+                events.write(epoch, progress.probes)
 
 
 def _train_epoch(
     setup: Setup, progress: Progress, request: StopRequest, probe: tuple[Tensor, Tensor]
-) -> None:
-    """Do the steps of an epoch that are still to do."""
-    config, split = setup.config, setup.data.train
-    order = torch.randperm(
-        len(split.labels), generator=generator_for(config.seed, "order", progress.epoch)
-    )
-    setup.network.train()
+) -> bool:
+    """Do the steps of an epoch that are still to do; False where it went back in time."""
+    tally = Tally(setup, progress)
     saved = began = time.perf_counter()
-    bar = f"epoch {progress.epoch + 1}/{config.epochs}"
-    with setup.reporter.progress(bar, setup.steps) as advance:
+    with setup.reporter.progress(_bar(setup, progress), setup.steps) as advance:
         advance(progress.step)
-        for batch in batches(
-            split,
-            order[: setup.steps * setup.batch_size],
-            batch_size=setup.batch_size,
-            device=setup.device,
-            workers=setup.data.workers,
-            start=progress.step,
-        ):
+        for batch in _batches(setup, progress):
             began += _probe_if_due(setup, progress, probe)  # its time is not training's
-            _step(setup, progress, batch)
+            take_step(setup, progress, batch, tally.sums)
+            progress.broken += [(lost.name, lost.reason) for lost in batch.broken]
+            progress.step += 1
             now = time.perf_counter()
             progress.train_seconds += now - began
             began = now
             advance(1)
-            stop = request.signal_number
-            if stop is not None or now - saved > SAVE_SECONDS:
+            asked = 1000 * request.signal_number + (now - saved > SAVE_SECONDS)
+            stop, due = divmod(setup.ranks.largest(asked), 1000)
+            last = progress.step == setup.steps
+            if not (stop or due or last or progress.step % tally.every == 0):
+                continue
+            if not tally.read():
+                _go_back(setup, progress, batch)
+                return False
+            if stop or due:
                 _save(setup, progress)
                 saved = now
-            if stop is not None:
+            if stop:
                 raise StoppedError(setup.run.path, stop)
+    return True
 
 
-def _step(setup: Setup, progress: Progress, batch: Batch) -> None:
-    """Augment, forward, backward, step: all its randomness comes from (seed, epoch, step)."""
-    config, spec = setup.config, setup.data.input
-    place = (progress.epoch, progress.step)
-    rate = learning_rate(config, setup.peak, progress.steps_done(setup.steps), setup.total_steps)
-    for group in setup.optimizer.param_groups:
-        group["lr"] = rate
-    torch.manual_seed(seed_for(config.seed, "network", *place))
-    generator = generator_for(config.seed, "augment", *place)
-    images = augment(batch.images, setup.data.policy, size=spec.size, generator=generator)
-    logits = setup.wrapped(normalise(images, spec))
-    loss = F.cross_entropy(logits, batch.labels, label_smoothing=config.label_smoothing)
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise NonFiniteLossError(_explain(setup, progress, value, rate))
-    setup.optimizer.zero_grad()
-    setup.fabric.backward(loss)
-    setup.optimizer.step()
-    count = len(batch.labels)
-    progress.loss_sum += value * count
-    progress.correct += int((logits.argmax(1) == batch.labels).sum())
-    progress.seen += count
-    progress.broken += [(lost.name, lost.reason) for lost in batch.broken]
-    progress.learning_rate = rate
-    progress.step += 1
+class Tally:
+    """Loss, right answers and images of an epoch, summed where the network is."""
+
+    def __init__(self, setup: Setup, progress: Progress) -> None:
+        dtype = torch.float32 if setup.device.type == "mps" else torch.float64
+        start = (progress.loss_sum, progress.correct, progress.seen)
+        if not setup.ranks.writes:
+            start = (0.0, 0, 0)  # what the checkpoint holds is everyone's
+        self.sums = torch.tensor(start, dtype=dtype, device=setup.device)
+        self.every = 1 if setup.device.type == "cpu" else LOOK_EVERY
+        self._setup, self._progress = setup, progress
+
+    def read(self) -> bool:
+        """Bring the sums of all processes to the progress; say whether the loss is finite."""
+        loss, correct, seen = self._setup.ranks.sum(self.sums).tolist()
+        if not math.isfinite(loss):
+            return False
+        self._progress.loss_sum = loss
+        self._progress.correct, self._progress.seen = int(correct), int(seen)
+        return True
+
+
+def _batches(setup: Setup, progress: Progress) -> Iterator[Batch]:
+    """Yield what is left of an epoch, in its order."""
+    setup.network.train()
+    return batches(
+        setup.data.train,
+        _order(setup, progress.epoch),
+        batch_size=setup.batch_size,
+        device=setup.device,
+        workers=setup.data.workers,
+        start=progress.step,
+        rank=setup.ranks.rank,
+        world=setup.ranks.world,
+        views=setup.views(progress.epoch),
+    )
+
+
+def _order(setup: Setup, epoch: int) -> Tensor:
+    """Return the places of an epoch's images; each comes as often as the recipe repeats it.
+
+    Hoffer et al. 2019, "Augment your batch", and Wightman et al. 2021: a repeated image comes in
+    one batch, augmented anew each time.
+    """
+    config, count = setup.config, setup.steps * setup.batch_size
+    generator = generator_for(config.seed, "order", epoch)
+    order = shuffled(setup.data.train, generator=generator)
+    return order.repeat_interleave(config.repeats)[:count]
+
+
+def _bar(setup: Setup, progress: Progress) -> str:
+    return f"epoch {progress.epoch + 1}/{setup.config.epochs}"
+
+
+def _go_back(setup: Setup, progress: Progress, batch: Batch) -> None:
+    """Stand at the last checkpoint with a smaller rate; raise when that was tried often enough."""
+    why = _explain(setup, progress)
+    if progress.rewinds == MOST_REWINDS:
+        kept = setup.run.write_batch(batch) if setup.ranks.writes else ""
+        raise NonFiniteLossError(f"{why}. The batch is in {kept}")
+    setup.ranks.wait()
+    rewinds, scale = progress.rewinds + 1, progress.rate_scale * CALMER
+    progress.become(load_checkpoint(setup))
+    progress.rewinds, progress.rate_scale = rewinds, scale
+    setup.ranks.wait()
+    _save(setup, progress)
+    setup.say(
+        f"{why}. Going back to step {progress.step + 1} of epoch {progress.epoch + 1} with "
+        f"{scale:g} of the learning rate ({rewinds} of {MOST_REWINDS} times)"
+    )
 
 
 def _probe_if_due(setup: Setup, progress: Progress, probe: tuple[Tensor, Tensor]) -> float:
@@ -107,7 +159,11 @@ def _probe_if_due(setup: Setup, progress: Progress, probe: tuple[Tensor, Tensor]
     if step % setup.probe_every or (progress.probes and progress.probes[-1].step == step):
         return 0.0
     began = time.perf_counter()
-    found = signal(setup.network, *probe)
+    torch.manual_seed(seed_for(setup.config.seed, "probe", step))  # of random branches
+    network = setup.network
+    if setup.ranks.world > 1:
+        network = copy.deepcopy(network)  # DDP counts every backward pass through its own
+    found = signal(network, *probe)
     progress.probes.append(Probe(step, step / setup.steps, found))
     return time.perf_counter() - began
 
@@ -115,7 +171,9 @@ def _probe_if_due(setup: Setup, progress: Progress, probe: tuple[Tensor, Tensor]
 def _close_epoch(setup: Setup, progress: Progress) -> Epoch:
     """Validate, keep the weights if they are the best so far, save, and say how it went."""
     began = time.perf_counter()
-    result = validate(setup)
+    setup.ranks.share_buffers(setup.network)
+    with setup.kept:
+        result = validate(setup)
     seconds = progress.train_seconds
     best = max(map(_rank, progress.epochs), default=None)
     epoch = Epoch(
@@ -133,7 +191,9 @@ def _close_epoch(setup: Setup, progress: Progress) -> Epoch:
     progress.close_epoch(epoch)
     if best is None or _rank(epoch) > best:
         progress.best_epoch = epoch.epoch
-        setup.run.write_model(setup.network, setup.data.input.to_json())
+        with setup.kept, setup.writing():
+            if setup.ranks.writes:
+                setup.run.write_model(setup.network, setup.data.input.to_json())
     _save(setup, progress)
     setup.say(
         f"epoch {epoch.epoch:3d}/{setup.config.epochs}"
@@ -151,21 +211,18 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
 
 def _save(setup: Setup, progress: Progress) -> None:
     """Write checkpoint and metrics."""
-    save_checkpoint(
-        setup.run,
-        config=setup.config,
-        model=setup.network,
-        optimizer=setup.optimizer,
-        progress=progress,
-    )
+    if setup.ranks.writes:
+        with setup.writing():
+            save_checkpoint(setup, progress)
 
 
-def _explain(setup: Setup, progress: Progress, value: float, rate: float) -> str:
+def _explain(setup: Setup, progress: Progress) -> str:
     """Say where the loss broke, what usually breaks it, and what to try."""
-    where = f"step {progress.step + 1} of epoch {progress.epoch + 1}"
+    rate = progress.learning_rate
     broken = [n for n, p in setup.network.named_parameters() if not p.isfinite().all()]
     weights = f"the weights of {broken[0]} are not finite" if broken else "the weights are finite"
     return (
-        f"the loss became {value} at {where}, at learning rate {rate:g}; {weights}. Most often "
-        f"the rate is too high: try --learning-rate {setup.peak / 10:g}, or a longer --warmup"
+        f"the loss was not finite at step {progress.step} of epoch {progress.epoch + 1}, at "
+        f"learning rate {rate:g}; {weights}. Most often the rate is too high: try "
+        f"--learning-rate {setup.peak / 10:g}, or a longer --warmup"
     )

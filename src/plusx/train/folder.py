@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from plusx.data import Batch
 from plusx.errors import InputError
-from plusx.files import write_bytes, write_text, written_folder
+from plusx.files import tidy, write_bytes, write_text, written_folder
 from plusx.saving import write_model
 from plusx.train.config import TrainConfig
 from plusx.zoo import Network
@@ -88,11 +89,27 @@ class RunFolder:
         torch.save(state, buffer)
         write_bytes(self.checkpoint, buffer.getvalue())
 
+    def write_batch(self, batch: Batch) -> Path:
+        """Keep a batch that training could not digest; return the file: images, labels, places."""
+        from safetensors.torch import save
+
+        path = self.path / "bad-batch.safetensors"
+        tensors = {"images": batch.images, "labels": batch.labels, "indices": batch.indices}
+        write_bytes(path, save({name: t.cpu().contiguous() for name, t in tensors.items()}))
+        return path
+
     def write_model(self, model: Network, input_json: str) -> None:
         """Replace the saved model, with what `predict` has to know of its input."""
         with written_folder(self.model) as folder:
             write_model(model, folder)
             write_text(folder / "input.json", input_json)
+
+    @classmethod
+    def at(cls, path: Path) -> "RunFolder":
+        """Return the run folder at `path`, to read in; `InputError` where there is no folder."""
+        if not path.is_dir():
+            raise InputError(f"{path} is no folder; give a run folder that `plusx train` made")
+        return cls(path)
 
     @classmethod
     @contextmanager
@@ -101,7 +118,7 @@ class RunFolder:
 
         Raises `InputError` when there is something at `path` already.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - {LOCK}):
             hint = f"; go on with `plusx resume {path}`" if (path / "config.json").exists() else ""
             raise InputError(f"{path} exists and is not empty{hint} or give another --out")
         made = [place for place in (path, *path.parents) if not place.exists()]
@@ -122,11 +139,10 @@ class RunFolder:
     @contextmanager
     def open(cls, path: Path) -> Iterator["RunFolder"]:
         """Hold an existing run folder; `InputError` when it is none, or in use."""
-        if not path.is_dir():
-            raise InputError(f"{path} is no folder; give a run folder that `plusx train` made")
-        run = cls(path)
+        run = cls.at(path)
         run.read_config()
         with _held(path):
+            tidy(path)
             log = path / "log.txt"
             run._lines = log.read_text().splitlines() if log.exists() else []
             yield run

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from plusx.analysis.summary import summary
-from plusx.data import augment, batches, centre
+from plusx.data import batches, centre
 from plusx.train.environment import environment
 from plusx.train.examine import test
 from plusx.train.health import health
@@ -12,6 +12,7 @@ from plusx.train.result import TrainResult
 from plusx.train.seeds import generator_for
 from plusx.train.setup import Setup
 from plusx.train.state import Progress
+from plusx.train.step import altered
 
 __all__ = ["gather"]
 
@@ -26,6 +27,7 @@ def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRes
     broken = (*((b.name, b.reason) for b in data.broken), *dict.fromkeys(progress.broken))
     counts = torch.bincount(data.train.labels, minlength=len(data.input.classes)).tolist()
     return TrainResult(
+        folder=setup.run.path,
         config=config,
         command="\n".join(filter(None, progress.commands)),
         health=health(
@@ -60,9 +62,18 @@ def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRes
 
 def _pictures(setup: Setup) -> tuple[Tensor, Tensor]:
     """Return some training images as stored, and as the network sees them."""
-    split, spec, config = setup.data.train, setup.data.input, setup.config
+    split, config = setup.data.train, setup.config
     order = torch.randperm(len(split), generator=generator_for(config.seed, "pictures"))
-    batch = next(batches(split, order[:NUM_PICTURES], batch_size=NUM_PICTURES, device=setup.device))
-    generator = generator_for(config.seed, "pictures", "augment")
-    seen = augment(batch.images, setup.data.policy, size=spec.size, generator=generator)
-    return centre(batch.images, spec.size).cpu(), seen.cpu()
+    stored, views = (
+        next(
+            batches(
+                split,
+                order[:NUM_PICTURES],
+                batch_size=NUM_PICTURES,
+                device=setup.device,
+                views=views,
+            )
+        ).images
+        for views in (None, setup.views("pictures"))
+    )
+    return centre(stored, setup.data.input.size).cpu(), altered(setup, views, "pictures").cpu()

@@ -1,44 +1,75 @@
-"""The optimizer and its learning rate."""
+"""The optimizer of a run: which parameters it moves, how fast, and which decay."""
 
-import math
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from plusx.train.config import TrainConfig
+from plusx.train.lamb import Lamb
+from plusx.train.levels import by_stages
+from plusx.train.muon import Muon
+from plusx.train.tune import Tuning
 
-__all__ = ["learning_rate", "sgd"]
+__all__ = ["PER_BATCH", "optimizer_for", "set_rates"]
+
+PER_BATCH = {
+    "sgd": (0.1, 128),
+    "nesterov": (0.1, 128),
+    "adamw": (1e-3, 256),
+    "lamb": (5e-3, 2048),
+    "muon": (0.1, 128),
+}
+"""Usual peak rate at a batch size, to be used in proportion to the batch."""
 
 
-def sgd(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
-    """v = m v + g + w p; p = p - lr (g + m v): SGD with Nesterov momentum.
+def optimizer_for(model: nn.Module, tuning: Tuning, config: TrainConfig) -> torch.optim.Optimizer:
+    """Make the optimizer that the recipe names, with the groups of `tuning`.
 
-    Weight decay acts on weights of two and more dimensions: not on norms, biases and the scalars
-    of a merge, whose size is no sign of complexity (Goyal et al. 2017, He et al. 2018).
+    Weight decay acts on weights of two and more dimensions, not on norms, biases and the scalars of
+    a merge, whose size is no sign of complexity (Goyal et al. 2017, He et al. 2018); under
+    `decayed="all"` on everything.
     """
-    weights = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    return torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": config.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=0.0,  # the loop sets it before every step
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-    )
+    groups = list(_groups(model, tuning, config))
+    match config.optimizer:
+        case "sgd" | "nesterov":
+            return torch.optim.SGD(
+                groups,
+                lr=0.0,  # the loop sets it before every step
+                momentum=config.momentum,
+                nesterov=config.optimizer == "nesterov" and config.momentum > 0,
+                fused=_fused(model),
+            )
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=0.0, fused=_fused(model))
+        case "lamb":
+            return Lamb(groups, lr=0.0)
+        case "muon":
+            return Muon(groups, lr=0.0, momentum=config.momentum)
 
 
-def learning_rate(config: TrainConfig, peak: float, step: int, total: int) -> float:
-    """Return the rate of step `step` (from 0) of `total`: linear warm-up, then the schedule.
+def set_rates(optimizer: torch.optim.Optimizer, tuning: Tuning, rate: float) -> None:
+    """Give each group of the optimizer its share of `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * tuning.groups[group["tuned"]].multiple
 
-    cosine: peak (1 + cos(pi t)) / 2 for t from 0 to 1 (Loshchilov and Hutter 2016);
-    step: peak, a tenth from half of the steps on, a hundredth from three quarters on
-    (He et al. 2015, section 4.2).
-    """
-    warm = round(config.warmup * total)
-    if step < warm:
-        return peak * (step + 1) / warm
-    if config.schedule == "cosine":
-        return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
-    return peak * (0.1 ** sum(step >= share * total for share in (0.5, 0.75)))
+
+def _groups(model: nn.Module, tuning: Tuning, config: TrainConfig) -> Iterable[dict[str, Any]]:
+    """Yield what the optimizer takes; `tuned` is the group's place in `tuning`."""
+    ends = {p for level in (by_stages(model)[0], by_stages(model)[-1]) for p in level.params}
+    for place, group in enumerate(tuning.groups):
+        decay = config.weight_decay if group.decays or config.decayed == "all" else 0.0
+        shared = {"weight_decay": decay, "tuned": place}
+        if config.optimizer != "muon":
+            yield {"params": list(group.params), **shared}
+            continue
+        for orthogonal in (True, False):
+            params = [p for p in group.params if (p.dim() > 1 and p not in ends) is orthogonal]
+            if params:
+                yield {"params": params, "orthogonal": orthogonal, **shared}
+
+
+def _fused(model: nn.Module) -> bool:
+    """Say whether torch has a fused step for where the model is."""
+    return next(model.parameters()).device.type in ("cpu", "cuda")

@@ -1,6 +1,7 @@
 """What a training run leaves: curves, probes, the test, and how it went."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
@@ -71,6 +72,7 @@ class Health:
 class TrainResult:
     """All of a run that a report shows. `test` is None when the run stopped before its end."""
 
+    folder: Path
     config: TrainConfig
     command: str
     health: Health

@@ -1,7 +1,10 @@
 """train(config) and resume(folder): from settings to a trained network and its report."""
 
 import logging
+import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,54 +16,65 @@ from plusx.data import Data, open_data
 from plusx.errors import InputError
 from plusx.saving import read_weights
 from plusx.train.allocator import keep_freed_memory
-from plusx.train.choose import build, choose
+from plusx.train.average import Average
+from plusx.train.choose import available, build, choose
 from plusx.train.config import TrainConfig
 from plusx.train.fit import fit
 from plusx.train.folder import RunFolder
 from plusx.train.gather import gather
-from plusx.train.optimize import sgd
+from plusx.train.initial import initial_weights
+from plusx.train.optimize import optimizer_for
+from plusx.train.ranks import Ranks, join, restarted
+from plusx.train.recompute import recomputing
 from plusx.train.result import TrainResult
-from plusx.train.setup import Reporter, Setup
+from plusx.train.setup import Reporter, Setup, Silent
 from plusx.train.state import Progress, load_checkpoint
 from plusx.train.stop import NonFiniteLossError, stop_request
+from plusx.train.together_norm import share_norms
+from plusx.train.tune import tuning
 
 __all__ = ["free_folder", "resume", "train"]
 
 
 def train(
     config: TrainConfig, *, reporter: Reporter, out: Path | None = None, command: str = ""
-) -> TrainResult:
+) -> TrainResult | None:
     """Train a network as `config` says, and leave a run folder with model and report.
 
-    `out` is the run folder, by default a new one in `runs/`. Raises `ValueError` for what cannot
-    be trained (then nothing is left behind), `StoppedError` and `NonFiniteLossError` when training
+    `out` is the run folder, by default a new one in `runs/`. Several processes, started by
+    torchrun, train as one; only the first gets a result. Raises `ValueError` for what cannot be
+    trained (then nothing is left behind), `StoppedError` and `NonFiniteLossError` when training
     ends early (then the run folder says how far it came).
     """
     if config.model is not None:
         check_options(config.model, from_words(config.model, config.options))
-    with RunFolder.create(out or free_folder(config)) as run:
-        setup = _prepare(config, run, reporter)
+    config = replace(config, device=available(config.device))
+    ranks = join(config.device)
+    path = Path(ranks.share_words(str(out or free_folder(config))))
+    if restarted() and (path / "config.json").exists():
+        return resume(path, reporter=reporter, command=command)
+    with _held(RunFolder.create, path, ranks) as run:
+        setup = _prepare(config, run, reporter, ranks)
         return _go(setup, Progress(commands=[command]))
 
 
-def resume(path: Path, *, reporter: Reporter, command: str = "") -> TrainResult:
+def resume(path: Path, *, reporter: Reporter, command: str = "") -> TrainResult | None:
     """Go on with the run in the folder `path` from its last checkpoint.
 
     The result is that of a run which was never interrupted. Raises as `train` does, and
     `ValueError` for a folder that is no run, that is in use or finished, or whose checkpoint does
     not fit.
     """
-    with RunFolder.open(path) as run:
-        config = run.read_config()
+    config = RunFolder.at(path).read_config()
+    ranks = join(config.device)
+    with _held(RunFolder.open, path, ranks) as run:
         if run.report.exists() and run.model.exists() and not run.checkpoint.exists():
             raise InputError(f"{path} has no checkpoint to go on from")
-        setup = _prepare(config, run, reporter)
-        progress = load_checkpoint(
-            run, config=setup.config, model=setup.network, optimizer=setup.optimizer
-        )
-        if progress.epoch == config.epochs and run.report.exists():
+        setup = _prepare(config, run, reporter, ranks)
+        progress = load_checkpoint(setup)
+        if progress.epoch == setup.config.epochs and run.report.exists():
             raise InputError(
-                f"{path} has finished its {config.epochs} epochs; see {run.report}, or train "
+                f"{path} has finished its {setup.config.epochs} epochs; see {run.report}, or train "
                 "anew with more --epochs"
             )
         progress.commands.append(command)
@@ -68,20 +82,42 @@ def resume(path: Path, *, reporter: Reporter, command: str = "") -> TrainResult:
         return _go(setup, progress)
 
 
-def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter) -> Setup:
+@contextmanager
+def _held(
+    hold: Callable[[Path], AbstractContextManager[RunFolder]], path: Path, ranks: Ranks
+) -> Iterator[RunFolder]:
+    """Let the first process hold the run folder; the others read in it."""
+    if not ranks.writes:
+        yield RunFolder(path)
+        return
+    with hold(path) as run:
+        yield run
+
+
+def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ranks) -> Setup:
     """Open the data, settle the settings, build the network; then the run folder is in use."""
-    data = open_data(
-        config.data,
-        seed=config.seed,
-        size=config.size,
-        progress=reporter.progress,
-        workers=config.workers,
+    reporter = reporter if ranks.writes else Silent()
+    data = ranks.first_alone(
+        lambda: open_data(
+            config.data,
+            seed=config.seed,
+            size=config.size,
+            progress=reporter.progress,
+            workers=config.workers,
+        )
     )
-    config, choices = choose(config, data)
+    config, choices = choose(config, data, world=ranks.world)
     network = build(config, data)
+    if config.weights is not None and not run.checkpoint.exists():
+        choices += initial_weights(network, config.weights)
+    if config.norms == "together":
+        share_norms(network)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fabric = _fabric(config)
-    wrapped, optimizer = fabric.setup(network, sgd(network, config))
+    fabric = _fabric(config, ranks)
+    network = fabric.to_device(network)
+    learning = tuning(network, config.tune)
+    forward, cost = recomputing(network, config, data)
+    wrapped, optimizer = fabric.setup(forward, optimizer_for(network, learning, config))
     setup = Setup(
         config=config,
         data=_placed(data, config, fabric.device),
@@ -91,14 +127,17 @@ def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter) -> Setup:
         network=network,
         wrapped=wrapped,
         optimizer=optimizer,
+        average=Average(network, config.ema) if config.ema else None,
+        ranks=ranks,
     )
-    run.write_config(config)
-    for line in (*data.notes, *choices):
+    if ranks.writes:
+        run.write_config(config)
+    for line in (*data.notes, *choices, *cost):
         setup.say(line)
     return setup
 
 
-def _go(setup: Setup, progress: Progress) -> TrainResult:
+def _go(setup: Setup, progress: Progress) -> TrainResult | None:
     """Train, then test the weights that validated best: the one reading of the test split."""
     began = time.perf_counter()
     keep_freed_memory()
@@ -106,7 +145,11 @@ def _go(setup: Setup, progress: Progress) -> TrainResult:
         with stop_request() as request:
             fit(setup, progress, request)
     except NonFiniteLossError as error:
+        if not setup.ranks.writes:
+            raise
         raise NonFiniteLossError(str(error), gather(setup, progress, stopped=str(error))) from None
+    if not setup.ranks.writes:
+        return None
     read_weights(setup.network, setup.run.model)
     progress.seconds += time.perf_counter() - began - sum(e.seconds for e in progress.epochs)
     result = gather(setup, progress, stopped=None)
@@ -121,15 +164,21 @@ def _go(setup: Setup, progress: Progress) -> TrainResult:
     return result
 
 
-def _fabric(config: TrainConfig) -> Any:
+def _fabric(config: TrainConfig, ranks: Ranks) -> Any:
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # precision is in our log
-    return Fabric(
+    mixed: Any = {"bf16": "bf16-mixed", "fp16": "16-mixed", "32": "32-true"}
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if ranks.world > 1 else 1
+    fabric = Fabric(
         accelerator=config.device,
-        devices=1,
-        precision="bf16-mixed" if config.precision == "bf16" else "32-true",
+        devices=here,
+        num_nodes=ranks.world // here,
+        strategy="ddp" if ranks.world > 1 else "auto",
+        precision=mixed[config.precision],
     )
+    fabric.launch()
+    return fabric
 
 
 def _placed(data: Data, config: TrainConfig, device: torch.device) -> Data:

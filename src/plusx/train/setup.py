@@ -1,19 +1,25 @@
 """What a training run works with: data, network, device, settings, and someone to tell."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import torch
 
 from plusx.data import Data
+from plusx.data.batches import Views
 from plusx.data.spec import SMALL
+from plusx.train.average import Average
 from plusx.train.config import TrainConfig
 from plusx.train.folder import RunFolder
+from plusx.train.ranks import Ranks
+from plusx.train.seeds import generator_for
+from plusx.train.tune import Tuning, tuning
 from plusx.zoo import Network
 
-__all__ = ["Reporter", "Setup"]
+__all__ = ["Reporter", "Setup", "Silent"]
 
 T = TypeVar("T")
 
@@ -32,9 +38,25 @@ class Reporter(Protocol):
         ...
 
 
+class Silent:
+    """A reporter for whom nobody watches."""
+
+    def say(self, line: str) -> None:
+        """Tell nobody."""
+
+    @contextmanager
+    def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], object]]:
+        """Draw nothing."""
+        yield lambda steps: None
+
+
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """`wrapped` and `optimizer` are Fabric's; `network` is the same network without it."""
+    """`wrapped` and `optimizer` are Fabric's; `network` is the same network without it.
+
+    `average` holds the averaged weights, where the recipe wants them; `ranks` knows the other
+    processes.
+    """
 
     config: TrainConfig
     data: Data
@@ -44,6 +66,13 @@ class Setup:
     network: Network
     wrapped: Any
     optimizer: Any
+    average: Average | None
+    ranks: Ranks
+
+    @property
+    def kept(self) -> AbstractContextManager[object]:
+        """In its block the network has the weights that are validated, tested and kept."""
+        return self.average.within(self.network) if self.average else nullcontext()
 
     @property
     def device(self) -> torch.device:
@@ -53,7 +82,7 @@ class Setup:
 
     @property
     def batch_size(self) -> int:
-        """Images a step."""
+        """Images a step, of all processes."""
         return _resolved(self.config.batch_size)
 
     @property
@@ -71,6 +100,17 @@ class Setup:
         """Steps of the whole run."""
         return self.steps * self.config.epochs
 
+    def views(self, *what: object) -> Views:
+        """Say how training crops and mirrors its images; `what` names the draw, as the epoch."""
+        size = self.config.train_size or self.data.input.size
+        seed = self.config.seed
+        return Views(self.data.policy, size, lambda n: generator_for(seed, "augment", *what, n))
+
+    def tuning_at(self, step: int) -> Tuning:
+        """Say what learns at step `step` of the run, and how fast."""
+        share = step / self.total_steps if self.config.tune == "gradual" else 0.0
+        return tuning(self.network, self.config.tune, share=share)
+
     @property
     def probe_images(self) -> int:
         """Training images that a probe looks at: fewer where each costs more."""
@@ -83,9 +123,25 @@ class Setup:
         return max(1, self.total_steps // min(24, max(3, affordable)))
 
     def say(self, line: str) -> None:
-        """Tell the reporter and the log."""
-        self.run.log(line)
-        self.reporter.say(line)
+        """Tell the reporter and the log, once."""
+        if self.ranks.writes:
+            self.reporter.say(line)
+            with self.writing():
+                self.run.log(line)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let a full disk pass where the run is to go on all the same; what was saved stands."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if not full or self.config.on_full_disk == "stop":
+                raise
+            self.reporter.say(
+                "the disk is full: this was not saved, what was saved before stands; training goes "
+                "on, and the next save tries again"
+            )
 
 
 def _resolved(value: T | None) -> T:

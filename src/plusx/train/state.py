@@ -2,20 +2,19 @@
 
 import json
 import pickle
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
-from torch import nn
 
 from plusx.errors import InputError
 from plusx.train.config import TrainConfig
-from plusx.train.folder import RunFolder
 from plusx.train.result import Epoch, Probe
+from plusx.train.setup import Setup
 
 __all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(kw_only=True)
@@ -37,6 +36,13 @@ class Progress:
     # of the run:
     broken: list[tuple[str, str]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    rate_scale: float = 1.0  # what the loss's going astray has left of the learning rate
+    rewinds: int = 0
+
+    def become(self, other: "Progress") -> None:
+        """Stand where `other` stands."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
     def steps_done(self, steps: int) -> int:
         """Return the steps taken since the run began, at `steps` an epoch."""
@@ -57,48 +63,35 @@ class Progress:
         return sorted(lines, key=lambda line: int(line["step"]))
 
 
-def save_checkpoint(
-    run: RunFolder,
-    *,
-    config: TrainConfig,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-) -> None:
+def save_checkpoint(setup: Setup, progress: Progress) -> None:
     """Write the whole state to the run folder, tensors and JSON alone."""
-    run.write_checkpoint(
-        {
-            "format": FORMAT,
-            "network": network_of(config),
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "progress": json.dumps(asdict(progress)),
-        }
-    )
-    run.write_metrics(progress.events())
+    state = {
+        "format": FORMAT,
+        "network": network_of(setup.config),
+        "model": setup.network.state_dict(),
+        "optimizer": setup.optimizer.state_dict(),
+        "average": setup.average.state_dict() if setup.average else {},
+        "progress": json.dumps(asdict(progress)),
+    }
+    setup.run.write_checkpoint(state)
+    setup.run.write_metrics(progress.events())
 
 
-def load_checkpoint(
-    run: RunFolder,
-    *,
-    config: TrainConfig,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> Progress:
-    """Fill model and optimizer from the run's checkpoint; start afresh where there is none yet.
+def load_checkpoint(setup: Setup) -> Progress:
+    """Fill network, optimizer and average from the run's checkpoint; start afresh without one.
 
     No code of the file is run. Raises `InputError` for a file that is no checkpoint, and for the
     checkpoint of another network.
     """
-    path = run.checkpoint
+    path, config = setup.run.checkpoint, setup.config
     if not path.exists():
         return Progress()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise InputError(f"{path} is no checkpoint, or a damaged one: {_first(error)}") from error
-    fields = {"format", "network", "model", "optimizer", "progress"}
-    if not isinstance(state, dict) or set(state) != fields or state["format"] != FORMAT:
+    names = {"format", "network", "model", "optimizer", "average", "progress"}
+    if not isinstance(state, dict) or set(state) != names or state["format"] != FORMAT:
         raise InputError(f"{path} is no checkpoint of this version of plusx")
     if state["network"] != network_of(config):
         raise InputError(
@@ -106,8 +99,10 @@ def load_checkpoint(
             f"{network_of(config)}; give the run folder that it came from"
         )
     try:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        setup.network.load_state_dict(state["model"])
+        setup.optimizer.load_state_dict(state["optimizer"])
+        if setup.average:
+            setup.average.load_state_dict(state["average"])
         return _read_progress(state["progress"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise InputError(f"{path} does not fit the network: {_first(error)}") from error

@@ -1,0 +1,94 @@
+"""Several processes that train as one: who writes, and what all have to agree on."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+__all__ = ["Ranks", "join", "restarted"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Process `rank` of `world`; of a single one, all of this does nothing."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the sum over all processes."""
+        if self.world == 1:
+            return values
+        everyone = values.to(self.device, copy=True)
+        dist.all_reduce(everyone)
+        return everyone
+
+    def largest(self, value: int) -> int:
+        """Return the largest `value` of all processes: what one has seen, all know."""
+        if self.world == 1:
+            return value
+        everyone = torch.tensor([value], device=self.device)
+        dist.all_reduce(everyone, op=dist.ReduceOp.MAX)
+        return int(everyone)
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give every process the first one's buffers: running statistics may differ."""
+        if self.world > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+
+    def share_words(self, words: str) -> str:
+        """Return the first process's `words`."""
+        box = [words]
+        if self.world > 1:
+            dist.broadcast_object_list(box, 0)
+        return box[0]
+
+    def wait(self) -> None:
+        """Wait until all are here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def first_alone(self, work: Callable[[], T]) -> T:
+        """Let the first process work, and only then the others: they find what it left."""
+        if not self.writes:
+            self.wait()
+        done = work()
+        if self.writes:
+            self.wait()
+        return done
+
+
+def join(device: str) -> Ranks:
+    """Meet the other processes that torchrun (or another launcher) started with this one.
+
+    They know of each other by RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. A process
+    without these is alone.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    place = torch.device(device)
+    if world == 1:
+        return Ranks(0, 1, place)
+    if place.type == "cuda":
+        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(place)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    return Ranks(dist.get_rank(), world, place)
+
+
+def restarted() -> bool:
+    """Say whether torchrun started this process again after one of its group had died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0

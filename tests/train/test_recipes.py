@@ -1,0 +1,123 @@
+"""Recipes: what they say, what may be changed of them, and what a run makes of them."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_run import SHORT, weights
+from watchers import Silent
+
+from plusx import InputError
+from plusx.data import open_data
+from plusx.train import run
+from plusx.train.choose import choose
+from plusx.train.config import TrainConfig
+from plusx.train.recipe import Recipe
+from plusx.train.recipes import RECIPES, recipe_named
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_fills_what_is_not_said(name: str) -> None:
+    config = TrainConfig(data="x", epochs=7, weight_decay=0.0).following(name)
+    assert config.recipe == name and config.epochs == 7 and config.weight_decay == 0.0
+    said = recipe_named(name)
+    for setting in set(Recipe.settings()) - {"epochs", "weight_decay"}:
+        assert getattr(config, setting) == getattr(said, setting)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_says_its_source_in_words(name: str) -> None:
+    assert "20" in (RECIPES[name].__doc__ or "")  # a year
+
+
+def test_he2015_is_the_paper_s() -> None:
+    found = recipe_named("he2015-cifar")
+    assert (found.optimizer, found.learning_rate, found.momentum) == ("sgd", 0.1, 0.9)
+    assert (found.weight_decay, found.decayed, found.batch_size) == (1e-4, "all", 128)
+    assert (found.milestones, found.factor, found.warmup) == ((0.5, 0.75), 0.1, 0.0)
+    assert found.epochs * (50_000 // 128) == pytest.approx(64_000, rel=0.01)
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    with pytest.raises(InputError, match="did you mean 'quick'"):
+        TrainConfig(data="x").following("quik")
+
+
+def test_small_images_get_the_quick_recipe() -> None:
+    config, said = choose(TrainConfig(data="digits"), open_data("digits"))
+    assert config.recipe == "quick" and any("Recipe quick" in line for line in said)
+    assert all(
+        getattr(config, field.name) is not None
+        for field in fields(Recipe)
+        if field.name != "train_size"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("accumulate", 0), ("mixup", -0.1), ("cutout", 1.5), ("erase", 2.0), ("ema", 1.0),
+        ("magnitude", 11), ("milestones", (0.5, 0.5)), ("milestones", (0.0, 0.5)),
+        ("drop_path", 1.0), ("clip", -1.0), ("train_size", 0), ("repeats", 0),
+    ],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"{name.replace('_', '-')} is"):
+        TrainConfig(data="digits", **{name: value})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adamw"}, {"optimizer": "lamb", "clip": 1.0}, {"optimizer": "muon"},
+        {"schedule": "one-cycle"}, {"loss": "bce", "mixup": 0.2, "cutmix": 1.0},
+        {"cutout": 0.5, "erase": 0.5}, {"repeats": 3}, {"ema": 0.9}, {"train_size": 6},
+        {"decayed": "all", "optimizer": "sgd"}, {"recompute": "all"},
+    ],
+)  # fmt: skip
+def test_every_part_trains(tmp_path: Path, changes: dict[str, object]) -> None:
+    config = replace(SHORT, epochs=1, **changes)
+    result = run.train(config, reporter=Silent(), out=tmp_path / "r")
+    assert result is not None and result.test is not None
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "r").values())
+
+
+@pytest.mark.parametrize("policy", ["randaugment", "trivialaugment"])
+def test_policies_train(tmp_path: Path, policy: str) -> None:
+    pytest.importorskip("kornia")
+    config = replace(SHORT, epochs=1, policy=policy, jitter=0.4)
+    assert run.train(config, reporter=Silent(), out=tmp_path / "r") is not None
+
+
+def test_a_batch_in_parts_takes_the_same_step(tmp_path: Path) -> None:
+    """Without batch norms, the parts' gradients add up to the batch's: seen on one step."""
+    for parts in (1, 4):
+        config = replace(
+            SHORT, epochs=1, batch_size=1300, accumulate=parts, options={"norm": "group"}
+        )
+        run.train(config, reporter=Silent(), out=tmp_path / str(parts))
+    whole, parted = weights(tmp_path / "1"), weights(tmp_path / "4")
+    for key, tensor in whole.items():
+        torch.testing.assert_close(parted[key], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_recomputing_changes_nothing(tmp_path: Path) -> None:
+    for how in ("none", "all"):
+        config = replace(SHORT, epochs=1, recompute=how, drop_path=0.3)
+        run.train(config, reporter=Silent(), out=tmp_path / how)
+    kept, computed = weights(tmp_path / "none"), weights(tmp_path / "all")
+    assert all(torch.equal(tensor, computed[key]) for key, tensor in kept.items())
+
+
+def test_weights_of_another_run_are_taken_over(tmp_path: Path) -> None:
+    run.train(replace(SHORT, epochs=1), reporter=Silent(), out=tmp_path / "first")
+    config = replace(SHORT, epochs=1, weights=str(tmp_path / "first"), tune="head")
+    told = Silent()
+    run.train(config, reporter=told, out=tmp_path / "second")
+    assert any("Weights from" in line for line in told.lines)
+    before, after = (
+        torch.load(tmp_path / name / "checkpoints/last.pt")["model"] for name in ("first", "second")
+    )
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"head.linear.weight", "head.linear.bias"}
