@@ -1,8 +1,8 @@
 """Claims: input alone, in images per second against the usual DataLoader with per-image
 transforms: at least 10x for 32-pixel images in memory, at least 1.5x for a folder of photos.
 
-Normalised float32 batches of 128 (photos: 64) on the CPU, whole epochs in turns, freed memory
-kept in both as training keeps it. The usual loader does, operation by operation, what torchvision
+Normalised float32 batches of 128 (photos: 64) on the CPU, whole epochs in turns, one thread a
+process, freed memory kept in both as training keeps it. The usual loader does, operation by operation, what torchvision
 0.29 does on Pillow images, in somewhat less time than torchvision itself: (32 pixels) RandomCrop
 with padding 4, mirror, ToTensor, Normalize; (photos, its reference script) decoded in full,
 RandomResizedCrop to 224, mirror, PILToTensor, ConvertImageDtype, Normalize. For 32 pixels the
@@ -180,6 +180,7 @@ def compare(
 def main(repeats: int = 5) -> None:
     figures: dict[str, object] = {}
     keep_freed_memory()
+    torch.set_num_threads(1)
     data = small_images(10_240)
     small = Small(data.train)
     figures["32 pixels, in memory"] = compare(

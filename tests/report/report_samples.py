@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +46,7 @@ def made(
         ),
         best_epoch=max(1, num_epochs - 1) if num_epochs else None,
         test=test,
+        test_mirrored=None,
         mistakes=tuple(
             Mistake(f"test/{i:04d}.png", pictures[i], classes[0], classes[-1], 0.99 - i / 50)
             for i in range(8)

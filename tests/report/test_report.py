@@ -166,6 +166,7 @@ def test_a_run_that_stopped_early_says_so(result: TrainResult) -> None:
         replace(
             result,
             test=None,
+            test_mirrored=None,
             mistakes=(),
             probes=(),
             epochs=(),

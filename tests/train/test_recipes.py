@@ -54,6 +54,16 @@ def test_small_images_get_the_quick_recipe() -> None:
     )
 
 
+def test_small_data_is_settled_by_parameters_and_images() -> None:
+    config = TrainConfig(data="digits", recipe="small-data", model="resnet110", erase=0.0)
+    found, said = choose(config, open_data("digits"))
+    assert any("parameters for 1,301 training images" in line for line in said)
+    assert found.policy == "trivialaugment" and found.epochs > 30
+    assert found.erase == 0.0  # what the user says stands
+    enough, _ = choose(replace(config, model="mlp2_8"), open_data("digits"))
+    assert enough.policy == "none"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -74,6 +84,8 @@ def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
         {"schedule": "one-cycle"}, {"loss": "bce", "mixup": 0.2, "cutmix": 1.0},
         {"cutout": 0.5, "erase": 0.5}, {"repeats": 3}, {"ema": 0.9}, {"train_size": 6},
         {"decayed": "all", "optimizer": "sgd"}, {"recompute": "all"},
+        {"recompute": "auto", "memory_budget": 0.001}, {"views": "mirrored"},
+        {"compile": "never", "fast": True},
     ],
 )  # fmt: skip
 def test_every_part_trains(tmp_path: Path, changes: dict[str, object]) -> None:

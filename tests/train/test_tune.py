@@ -10,14 +10,13 @@ from torch import Tensor, nn
 
 from plusx import InputError, create
 from plusx.train.levels import by_stages, by_units
+from plusx.train.optimize import param_groups, set_rates
 from plusx.train.tune import (
     Tune,
     Tuning,
     drop_gradients,
     freeze,
-    param_groups,
     set_modes,
-    set_rates,
     tuning,
 )
 from plusx.zoo import FAMILIES, Network
@@ -50,7 +49,7 @@ def train(
     hold: Callable[[Tuning], None] = freeze,
 ) -> torch.optim.Optimizer:
     """Some steps of a run of `total`, each a pure function of its number."""
-    groups = param_groups(tuning(model, kind), weight_decay=0.1)
+    groups = list(param_groups(model, tuning(model, kind), weight_decay=0.1))
     optimizer = optimizer or make(groups)
     for step in steps:
         now = tuning(model, kind, share=step / total)
@@ -95,7 +94,9 @@ def test_weights_of_two_dimensions_decay_and_no_others(kind: Tune) -> None:
     model = small()
     for group in tuning(model, kind).groups:
         assert {p.dim() > 1 for p in group.params} == {group.decays}
-    decays = {made["weight_decay"] for made in param_groups(tuning(model, kind), weight_decay=0.3)}
+    decays = {
+        made["weight_decay"] for made in param_groups(model, tuning(model, kind), weight_decay=0.3)
+    }
     assert decays == {0.3, 0.0}
 
 
@@ -190,7 +191,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(stop: int, ma
     again = small()
     again.load_state_dict(broken.state_dict())
     share = stop / 8  # made where the run stands, not at its beginning
-    optimizer = make(param_groups(tuning(again, "gradual", share=share), weight_decay=0.1))
+    optimizer = make(
+        list(param_groups(again, tuning(again, "gradual", share=share), weight_decay=0.1))
+    )
     optimizer.load_state_dict(deepcopy(state))
     train(again, "gradual", range(stop, 8), total=8, optimizer=optimizer)
     want = whole.state_dict()

@@ -22,6 +22,7 @@ app = App(
 for _verb, _help in {
     "train": "Train a network on images; leave a run folder with model and report.",
     "resume": "Go on with a run that was interrupted.",
+    "adapt": "Adapt a trained network to images of another kind, without labels.",
     "predict": "Name the most probable classes of images.",
     "models": "List the networks that `--model` and `plusx info` know.",
     "info": "Draw a network as a table: units, shapes, parameters, MACs, memory.",

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import BinaryIO, NamedTuple, Protocol
 
 import torch
@@ -74,22 +75,29 @@ class Encoded(ABC):
 
     def read(self, index: int) -> torch.Tensor:
         """Decode one image whole, (channels, stored, stored); raises BrokenImage."""
-        with reading(), self.open(index) as file:
-            return torch.from_numpy(decode(file, channels=self.channels, side=self.stored))
+        with reading():
+            return torch.from_numpy(
+                decode(self._whole(index), channels=self.channels, side=self.stored)
+            )
 
     def crop(
         self, index: int, *, policy: Policy, size: int, crop: Floats, mirrored: bool
     ) -> torch.Tensor:
         """Decode a drawn crop of one image, (channels, size, size); raises BrokenImage."""
-        with reading(), self.open(index) as file:
+        with reading():
             return decode_crop(
-                file,
+                self._whole(index),
                 channels=self.channels,
                 size=size,
                 policy=policy,
                 crop=crop,
                 mirrored=mirrored,
             )
+
+    def _whole(self, index: int) -> BinaryIO:
+        """Read one encoded image at once: in many small steps it takes a tenth of the decoding."""
+        with self.open(index) as file:
+            return BytesIO(file.read())
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from plusx.data import Data
 from plusx.data.spec import SMALL
 from plusx.errors import InputError
 from plusx.train.config import TrainConfig
+from plusx.train.initial import network_in
 from plusx.train.optimize import PER_BATCH
-from plusx.zoo import Network
+from plusx.train.small_data import advise
+from plusx.zoo import Config, Network
 from plusx.zoo.network import images
 
 __all__ = ["available", "build", "choose"]
@@ -25,8 +27,12 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     small = data.input.size <= SMALL
     pixels = f"{data.input.size}-pixel images"
     said = []
-    model = config.model
-    if model is None:
+    model, given = config.model, network_in(config.weights) if config.weights else None
+    if model is None and given is not None:
+        model = given.name
+        config = replace(config, options={**_built_in(given), **config.options})
+        said.append(f"Network {model}: that of the weights")
+    elif model is None:
         model = "resnet20" if small else "resnet18"
         said.append(f"Network {model}: the usual one for {pixels}")
     options = from_words(model, config.options)
@@ -42,6 +48,11 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     named = config.recipe or ("quick" if small and count <= QUICK_IMAGES else "usual")
     if config.recipe is None:
         said.append(f"Recipe {named}: {count:,} images of {data.input.size} pixels")
+    config = replace(config, model=model, options=options)
+    multiple = 1.0
+    if named == "small-data":
+        config, multiple, why = _for_few(config, data)
+        said += why
     config = config.following(named)
     batch_size = config.batch_size or _batch_size(count)
     if batch_size > count:
@@ -60,10 +71,10 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     device = available(config.device)
     return replace(
         config,
-        model=model,
         options=options,
         batch_size=batch_size,
-        learning_rate=config.learning_rate or rate * batch_size / at,
+        learning_rate=config.learning_rate or multiple * rate * batch_size / at,
+        tune=config.tune or "all",
         size=data.input.size,
         flip=data.policy.flip if config.flip is None else config.flip,
         precision=config.precision or _precision(device),
@@ -71,16 +82,29 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     ), said
 
 
+def _for_few(config: TrainConfig, data: Data) -> tuple[TrainConfig, float, list[str]]:
+    """Settle what depends on parameters and images; return also the rate's multiple, and why."""
+    assert config.model is not None
+    with torch.device("meta"):
+        network = _made(config, data)
+    params = sum(p.numel() for p in network.parameters())
+    found = advise(params, len(data.train), pretrained=config.weights is not None)
+    changes = dict(found.changes)
+    multiple = float(changes.pop("learning_rate_multiple", 1.0))
+    open_ones = {name: v for name, v in changes.items() if getattr(config, name) is None}
+    return replace(config, **open_ones), multiple, found.lines()  # type: ignore[arg-type]
+
+
+def _built_in(given: Config) -> dict[str, str | int | float]:
+    """Return the options of a saved network, as a run's settings take them."""
+    return {name: v for name, v in given.options.items() if not isinstance(v, bool)}
+
+
 def build(config: TrainConfig, data: Data) -> Network:
     """Build the chosen network for the data; `InputError` where its stride leaves no pixel."""
     torch.manual_seed(config.seed)
     assert config.model is not None
-    model = create(
-        config.model,
-        num_classes=len(data.input.classes),
-        in_channels=data.input.channels,
-        **config.options,
-    )
+    model = _made(config, data)
     if "image_size" in options_of(config.model):
         return model  # it was built for just this size
     stride = _stride(model)
@@ -91,6 +115,16 @@ def build(config: TrainConfig, data: Data) -> Network:
             "(--options.stem small) or a network with fewer stages (resnet20)"
         )
     return model
+
+
+def _made(config: TrainConfig, data: Data) -> Network:
+    assert config.model is not None
+    return create(
+        config.model,
+        num_classes=len(data.input.classes),
+        in_channels=data.input.channels,
+        **config.options,
+    )
 
 
 def _batch_size(images: int) -> int:

@@ -53,8 +53,9 @@ class TrainConfig(Recipe):
     """Processes that decode images which do not fit in memory."""
     weights: str | None = None
     """Weights to start from: a file, a run folder, or hub:OWNER/NAME."""
-    tune: Literal["head", "all", "gradual", "layerwise"] = "all"
-    """What learns: the head, all, more and more from the head down, or less the deeper it lies."""
+    tune: Literal["head", "all", "gradual", "layerwise"] | None = None
+    """What learns: all (by itself), the head, more and more from the head down (gradual), or all
+    at rates that fall with depth (layerwise)."""
     norms: Literal["apart", "together"] = "apart"
     """Batch norms of several processes: each over its own images, or over all."""
     recompute: Literal["none", "auto", "all"] = "none"
@@ -63,8 +64,10 @@ class TrainConfig(Recipe):
     """Gigabytes for activations under `--recompute auto`; by itself half of what is free."""
     compile: Literal["auto", "never", "always"] = "auto"
     """torch.compile; auto: when the run is long enough to pay for it."""
-    determinism: Literal["exact", "fast"] = "exact"
-    """exact: the same result to the bit each time; fast gives that up where it costs speed."""
+    views: Literal["plain", "mirrored"] = "plain"
+    """mirrored: test also with each image and its mirror image averaged, reported apart."""
+    fast: bool = False
+    """Give up that a run repeats to the bit, where that costs speed."""
     on_full_disk: Literal["stop", "go-on"] = "stop"
     """What a run does when it cannot save."""
 

@@ -40,20 +40,41 @@ def validate(setup: Setup) -> Validation:
     return Validation(loss_sum / count, correct / count)
 
 
-def test(setup: Setup) -> tuple[Evaluation, tuple[Mistake, ...]]:
-    """Read the test split, once: how the network does, and its most confident mistakes."""
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """The one test: the plain figures, the mistakes, and apart what mirrored views give."""
+
+    plain: Evaluation
+    mistakes: tuple[Mistake, ...]
+    mirrored: Evaluation | None
+
+
+def test(setup: Setup) -> Tested:
+    """Read the test split, once: how the network does, and its most confident mistakes.
+
+    Under `--views mirrored` also with the probabilities of each image and its mirror image averaged
+    (Krizhevsky et al. 2012, section 4.1).
+    """
     data = setup.data
-    probabilities, labels, indices = [], [], []
+    both = setup.config.views == "mirrored"
+    probabilities, mirrored, labels, indices = [], [], [], []
     order = torch.arange(len(data.test))
     steps = -(-len(order) // BATCH)
     with setup.reporter.progress("test", steps) as advance:
         for logits, batch in _predictions(setup, data.test, order, advance):
             probabilities.append(logits.softmax(1).cpu())
+            if both:
+                turned = _logits(setup, batch.images.flip(-1)).softmax(1).cpu()
+                mirrored.append((probabilities[-1] + turned) / 2)
             labels.append(batch.labels.cpu())
             indices.append(batch.indices)
     p, y, place = torch.cat(probabilities), torch.cat(labels), torch.cat(indices)
-    found = evaluation(p.double().numpy(), y.numpy(), data.input.classes)
-    return found, _mistakes(data, p, y, place)
+    classes = data.input.classes
+    return Tested(
+        evaluation(p.double().numpy(), y.numpy(), classes),
+        _mistakes(data, p, y, place),
+        evaluation(torch.cat(mirrored).double().numpy(), y.numpy(), classes) if both else None,
+    )
 
 
 def probe_batch(setup: Setup) -> tuple[Tensor, Tensor]:
@@ -69,17 +90,20 @@ def _predictions(
     setup: Setup, split: Split, order: Tensor, advance: Callable[[int], object]
 ) -> Iterator[tuple[Tensor, Batch]]:
     """Yield float32 logits (B, classes) in evaluation mode, batch by batch."""
-    spec = setup.data.input
     setup.network.eval()
     with torch.inference_mode():
         for batch in batches(
             split, order, batch_size=BATCH, device=setup.device, workers=setup.data.workers
         ):
-            images = normalise(centre(batch.images, spec.size), spec)
-            with setup.fabric.autocast():
-                logits = setup.network(images)
-            yield logits.float(), batch
+            yield _logits(setup, batch.images), batch
             advance(1)
+
+
+def _logits(setup: Setup, images: Tensor) -> Tensor:
+    spec = setup.data.input
+    with setup.fabric.autocast():
+        logits: Tensor = setup.network(normalise(centre(images, spec.size), spec))
+    return logits.float()
 
 
 def _mistakes(data: Data, p: Tensor, labels: Tensor, place: Tensor) -> tuple[Mistake, ...]:

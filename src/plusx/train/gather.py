@@ -22,7 +22,7 @@ NUM_PICTURES = 10
 def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainResult:
     """Test the network, unless `stopped` says why the run ended early, and judge the run."""
     data, config = setup.data, setup.config
-    tested, mistakes = test(setup) if stopped is None else (None, ())
+    tested = test(setup) if stopped is None else None
     originals, augmented = _pictures(setup)
     broken = (*((b.name, b.reason) for b in data.broken), *dict.fromkeys(progress.broken))
     counts = torch.bincount(data.train.labels, minlength=len(data.input.classes)).tolist()
@@ -33,7 +33,7 @@ def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRes
         health=health(
             epochs=progress.epochs,
             probes=progress.probes,
-            test=tested,
+            test=tested.plain if tested else None,
             num_classes=len(data.input.classes),
             num_val=len(data.val),
             broken=len(broken),
@@ -42,8 +42,9 @@ def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRes
         epochs=tuple(progress.epochs),
         probes=tuple(progress.probes),
         best_epoch=progress.best_epoch,
-        test=tested,
-        mistakes=mistakes,
+        test=tested.plain if tested else None,
+        test_mirrored=tested.mirrored if tested else None,
+        mistakes=tested.mistakes if tested else (),
         originals=originals,
         augmented=augmented,
         data_notes=data.notes,

@@ -1,7 +1,7 @@
 """The optimizer of a run: which parameters it moves, how fast, and which decay."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from plusx.train.levels import by_stages
 from plusx.train.muon import Muon
 from plusx.train.tune import Tuning
 
-__all__ = ["PER_BATCH", "optimizer_for", "set_rates"]
+__all__ = ["PER_BATCH", "optimizer_for", "param_groups", "set_rates"]
 
 PER_BATCH = {
     "sgd": (0.1, 128),
@@ -31,7 +31,15 @@ def optimizer_for(model: nn.Module, tuning: Tuning, config: TrainConfig) -> torc
     a merge, whose size is no sign of complexity (Goyal et al. 2017, He et al. 2018); under
     `decayed="all"` on everything.
     """
-    groups = list(_groups(model, tuning, config))
+    groups = list(
+        param_groups(
+            model,
+            tuning,
+            weight_decay=config.weight_decay,
+            decayed=config.decayed,
+            apart=config.optimizer == "muon",
+        )
+    )
     match config.optimizer:
         case "sgd" | "nesterov":
             return torch.optim.SGD(
@@ -49,25 +57,36 @@ def optimizer_for(model: nn.Module, tuning: Tuning, config: TrainConfig) -> torc
             return Muon(groups, lr=0.0, momentum=config.momentum)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, tuning: Tuning, rate: float) -> None:
-    """Give each group of the optimizer its share of `rate`."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * tuning.groups[group["tuned"]].multiple
+def param_groups(
+    model: nn.Module,
+    tuning: Tuning,
+    *,
+    weight_decay: float,
+    decayed: Literal["weights", "all"] = "weights",
+    apart: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield what an optimizer takes; `tuned` is the group's place in `tuning`.
 
-
-def _groups(model: nn.Module, tuning: Tuning, config: TrainConfig) -> Iterable[dict[str, Any]]:
-    """Yield what the optimizer takes; `tuned` is the group's place in `tuning`."""
-    ends = {p for level in (by_stages(model)[0], by_stages(model)[-1]) for p in level.params}
+    `apart`: filters and matrices between stem and head, `orthogonal` for Muon, from all others.
+    """
+    levels = by_stages(model)
+    ends = {p for level in (levels[0], levels[-1]) for p in level.params}
     for place, group in enumerate(tuning.groups):
-        decay = config.weight_decay if group.decays or config.decayed == "all" else 0.0
+        decay = weight_decay if group.decays or decayed == "all" else 0.0
         shared = {"weight_decay": decay, "tuned": place}
-        if config.optimizer != "muon":
+        if not apart:
             yield {"params": list(group.params), **shared}
             continue
         for orthogonal in (True, False):
             params = [p for p in group.params if (p.dim() > 1 and p not in ends) is orthogonal]
             if params:
                 yield {"params": params, "orthogonal": orthogonal, **shared}
+
+
+def set_rates(optimizer: torch.optim.Optimizer, tuning: Tuning, rate: float) -> None:
+    """Give each group of the optimizer its share of `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * tuning.groups[group["tuned"]].multiple
 
 
 def _fused(model: nn.Module) -> bool:

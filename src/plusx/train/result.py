@@ -80,6 +80,7 @@ class TrainResult:
     probes: tuple[Probe, ...]
     best_epoch: int | None
     test: Evaluation | None
+    test_mirrored: Evaluation | None  # with each image's mirror image, where that was asked for
     mistakes: tuple[Mistake, ...]
     originals: Tensor  # (N, C, S, S) uint8, training images as stored
     augmented: Tensor  # (N, C, S, S) uint8, the same as the network sees them

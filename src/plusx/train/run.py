@@ -28,6 +28,7 @@ from plusx.train.ranks import Ranks, join, restarted
 from plusx.train.recompute import recomputing
 from plusx.train.result import TrainResult
 from plusx.train.setup import Reporter, Setup, Silent
+from plusx.train.speed import compiling, settle_determinism
 from plusx.train.state import Progress, load_checkpoint
 from plusx.train.stop import NonFiniteLossError, stop_request
 from plusx.train.together_norm import share_norms
@@ -113,10 +114,13 @@ def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ran
     if config.norms == "together":
         share_norms(network)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    settled = settle_determinism(config)
     fabric = _fabric(config, ranks)
     network = fabric.to_device(network)
+    assert config.tune is not None
     learning = tuning(network, config.tune)
     forward, cost = recomputing(network, config, data)
+    forward, compiled = compiling(forward, network, config, data)
     wrapped, optimizer = fabric.setup(forward, optimizer_for(network, learning, config))
     setup = Setup(
         config=config,
@@ -132,8 +136,9 @@ def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ran
     )
     if ranks.writes:
         run.write_config(config)
-    for line in (*data.notes, *choices, *cost):
-        setup.say(line)
+    for line in (*data.notes, *choices, *cost, compiled, settled):
+        if line:
+            setup.say(line)
     return setup
 
 
@@ -155,12 +160,21 @@ def _go(setup: Setup, progress: Progress) -> TrainResult | None:
     result = gather(setup, progress, stopped=None)
     assert result.test is not None
     tested = {"event": "test", **result.test.to_json()}
-    setup.run.write_metrics([*progress.events(), tested])
+    events = [*progress.events(), tested]
+    if result.test_mirrored is not None:
+        events.append({"event": "test, mirrored too", **result.test_mirrored.to_json()})
+    setup.run.write_metrics(events)
     low, high = result.test.interval
     setup.say(
         f"test accuracy {result.test.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}; "
         f"weights of epoch {result.best_epoch})"
     )
+    if result.test_mirrored is not None:
+        low, high = result.test_mirrored.interval
+        setup.say(
+            f"with mirrored views too {result.test_mirrored.accuracy:.2%} "
+            f"(95% interval {low:.2%} to {high:.2%})"
+        )
     return result
 
 

@@ -108,8 +108,10 @@ class Setup:
 
     def tuning_at(self, step: int) -> Tuning:
         """Say what learns at step `step` of the run, and how fast."""
-        share = step / self.total_steps if self.config.tune == "gradual" else 0.0
-        return tuning(self.network, self.config.tune, share=share)
+        kind = self.config.tune
+        assert kind is not None, "settings are resolved before a run is set up"
+        share = step / self.total_steps if kind == "gradual" else 0.0
+        return tuning(self.network, kind, share=share)
 
     @property
     def probe_images(self) -> int:

@@ -7,9 +7,8 @@ downwards, stage by stage (Howard and Ruder 2018, "Universal language model fine
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import torch
 from torch import nn
 
 from plusx.analysis.aligned import aligned
@@ -24,9 +23,7 @@ __all__ = [
     "Tuning",
     "drop_gradients",
     "freeze",
-    "param_groups",
     "set_modes",
-    "set_rates",
     "tuning",
 ]
 
@@ -122,20 +119,6 @@ def tuning(
             multiples = [decay ** (below - 1 - at) for at in range(below)] + [1.0]
     still = [m for level, x in zip(levels, multiples, strict=True) if x == 0 for m in level.modules]
     return Tuning(kind, tuple(_groups(levels, multiples)), tuple(still))
-
-
-def param_groups(tuning: Tuning, *, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the groups as a torch optimizer takes them, with their weight decay."""
-    return [
-        {"params": list(group.params), "weight_decay": weight_decay if group.decays else 0.0}
-        for group in tuning.groups
-    ]
-
-
-def set_rates(optimizer: torch.optim.Optimizer, tuning: Tuning, rate: float) -> None:
-    """Give each group of `optimizer`, made by `param_groups`, its share of `rate`."""
-    for group, made in zip(tuning.groups, optimizer.param_groups, strict=True):
-        made["lr"] = rate * group.multiple
 
 
 def set_modes(model: nn.Module, tuning: Tuning) -> None:
