@@ -2,13 +2,14 @@
 transforms: at least 10x for 32-pixel images in memory, at least 1.5x for a folder of photos.
 
 Normalised float32 batches of 128 (photos: 64) on the CPU, whole epochs in turns, one thread a
-process, freed memory kept in both as training keeps it. The usual loader does, operation by operation, what torchvision
-0.29 does on Pillow images, in somewhat less time than torchvision itself: (32 pixels) RandomCrop
-with padding 4, mirror, ToTensor, Normalize; (photos, its reference script) decoded in full,
-RandomResizedCrop to 224, mirror, PILToTensor, ConvertImageDtype, Normalize. For 32 pixels the
-better of 0 and 2 workers counts; photos have 2 workers on both sides. Photos: 400 JPEG files of
-about 500x375, smooth noise, quality 90, eight times over in an epoch (starting workers costs both
-sides the same); and 100 of about 2000x1500, for which nothing was claimed.
+process, freed memory kept in both as training keeps it. The usual loader does, operation by
+operation, what torchvision 0.29 does on Pillow images, in somewhat less time than torchvision
+itself: (32 pixels) RandomCrop with padding 4, mirror, ToTensor, Normalize; (photos, its reference
+script) decoded in full, RandomResizedCrop to 224, mirror, PILToTensor, ConvertImageDtype,
+Normalize. For 32 pixels the better of 0 and 2 workers counts; photos have 2 workers on both sides.
+Photos: 400 JPEG files of about 500x375, smooth noise, quality 90, eight times over in an epoch
+(starting workers costs both sides the same); and 100 of about 2000x1500, for which nothing was
+claimed.
 """
 
 import math

@@ -53,7 +53,7 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     if named == "small-data":
         config, multiple, why = _for_few(config, data)
         said += why
-    config = config.following(named)
+    epochs, config = config.epochs, config.following(named)
     batch_size = config.batch_size or _batch_size(count)
     if batch_size > count:
         raise InputError(
@@ -65,6 +65,9 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
             f"batch-size is {batch_size} for {world} process(es) and {config.accumulate} part(s); "
             "give one that is a multiple of both together"
         )
+    if epochs is None:
+        least = -(-config.least_steps // (count // batch_size))
+        config = replace(config, epochs=max(config.epochs, least))
     rate, at = PER_BATCH[config.optimizer]
     if config.drop_path:
         options.setdefault("drop_path", config.drop_path)

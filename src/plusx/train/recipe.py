@@ -20,6 +20,8 @@ class Recipe:
 
     epochs: int = 30
     """Passes over the training split."""
+    least_steps: int = 0
+    """Passes are added until there are so many steps, where `epochs` is left to the recipe."""
     batch_size: int | None = None
     """Images a step, of all processes; by itself up to 128, so that an epoch has 20 steps."""
     accumulate: int = 1
@@ -82,6 +84,7 @@ class Recipe:
     def _ranges(self) -> Iterator[tuple[str, bool, str]]:
         for name in ("epochs", "accumulate", "repeats", "train_size"):
             yield name, _at_least(getattr(self, name), 1), "1 or more"
+        yield "least_steps", _at_least(self.least_steps, 0), "0 or more"
         yield "batch_size", _at_least(self.batch_size, 2), "2 or more"
         yield "learning_rate", self.learning_rate is None or self.learning_rate > 0, "above 0"
         for name in ("weight_decay", "mixup", "cutmix", "jitter", "clip"):

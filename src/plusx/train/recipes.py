@@ -169,6 +169,7 @@ class Quick(Recipe):
     """
 
     epochs: int = 8
+    least_steps: int = 500
     optimizer: Optimizer = "muon"
     schedule: Schedule = "one-cycle"
     warmup: float = 0.2
