@@ -25,7 +25,7 @@ class Silent:
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], object]]:
-        yield lambda steps: None
+        yield lambda steps, now="": None
 
 
 def ours() -> float:

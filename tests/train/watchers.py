@@ -16,7 +16,7 @@ class Silent:
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], object]]:
-        yield lambda steps: None
+        yield lambda steps, now="": None
 
 
 @dataclass
@@ -29,7 +29,7 @@ class StopsAt(Silent):
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], object]]:
-        def advance(steps: int) -> None:
+        def advance(steps: int, now: str = "") -> None:
             if description.startswith("epoch") and steps:
                 self.done += steps
                 if self.done == self.step:

@@ -40,6 +40,7 @@ class Evaluation:
     classes: tuple[str, ...]
     count: int
     accuracy: float
+    top5: float  # share of images whose class is among the five most probable
     loss: float
     confusion: NDArray[np.int64]
     bins: tuple[Bin, ...]
@@ -60,6 +61,7 @@ class Evaluation:
             "count": self.count,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
+            "top5": self.top5,
             "loss": self.loss,
             "calibration_error": self.calibration_error,
             "confusion": self.confusion.tolist(),
@@ -83,6 +85,8 @@ class Evaluation:
             f"{self.accuracy:.2%} of {self.count:,} images are right "
             f"(95% interval {low:.2%} to {high:.2%})"
         )
+        if len(self.classes) > 5:
+            title += f", {self.top5:.2%} among the five most probable"
         return "\n".join([title, "", *aligned(self.cells())])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -159,10 +163,12 @@ def evaluation(
     np.add.at(confusion, (labels, guess), 1)
     bins = tuple(_bin(sure, right, i / num_bins, (i + 1) / num_bins) for i in range(num_bins))
     of_label = probabilities[np.arange(len(labels)), labels]
+    above = (probabilities > of_label[:, None]).sum(axis=1)
     return Evaluation(
         classes=classes,
         count=len(labels),
         accuracy=float(right.mean()),
+        top5=float((above < 5).mean()),
         loss=float(-np.log(np.maximum(of_label, 1e-12)).mean()),
         confusion=confusion,
         bins=bins,

@@ -1,8 +1,8 @@
 """What a person at a terminal sees: lines, and bars while something takes long."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from plusx.train.setup import Advance
 
 __all__ = ["ConsoleReporter", "Json"]
 
@@ -32,7 +35,7 @@ class ConsoleReporter:
         print(line, flush=True)
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    def progress(self, description: str, total: int | None) -> Iterator["Advance"]:
         """Draw a bar with count and time left, gone when the block ends."""
         with Progress(
             TextColumn("{task.description}"),
@@ -45,4 +48,8 @@ class ConsoleReporter:
             disable=not self._bars.is_terminal,
         ) as bars:
             task = bars.add_task(description, total=total)
-            yield lambda steps: bars.advance(task, steps)
+
+            def advance(steps: int, now: str = "") -> None:
+                bars.update(task, advance=steps, description=f"{description}  {now}".rstrip())
+
+            yield advance

@@ -73,6 +73,7 @@ def _train_epoch(
             if not tally.read():
                 _go_back(setup, progress, batch)
                 return False
+            advance(0, tally.words())
             if stop or due:
                 _save(setup, progress)
                 saved = now
@@ -101,6 +102,17 @@ class Tally:
         self._progress.loss_sum = loss
         self._progress.correct, self._progress.seen = int(correct), int(seen)
         return True
+
+    def words(self) -> str:
+        """Say how the epoch stands, in a few words."""
+        progress = self._progress
+        seen = max(1, progress.seen)
+        speed = progress.seen / max(progress.train_seconds, 1e-9)
+        memory = peak_memory(self._setup.device.type) / 2**30
+        return (
+            f"loss {progress.loss_sum / seen:.3f}  accuracy {progress.correct / seen:.1%}  "
+            f"{speed:,.0f} images/s  {memory:.1f} GiB"
+        )
 
 
 def _batches(setup: Setup, progress: Progress) -> Iterator[Batch]:

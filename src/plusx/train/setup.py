@@ -1,7 +1,7 @@
 """What a training run works with: data, network, device, settings, and someone to tell."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -19,9 +19,17 @@ from plusx.train.seeds import generator_for
 from plusx.train.tune import Tuning, tuning
 from plusx.zoo import Network
 
-__all__ = ["Reporter", "Setup", "Silent"]
+__all__ = ["Advance", "Reporter", "Setup", "Silent"]
 
 T = TypeVar("T")
+
+
+class Advance(Protocol):
+    """Moves a bar on; `now` says how it stands, for a line that is written anew each time."""
+
+    def __call__(self, steps: int, now: str = "") -> object:
+        """Move by `steps`."""
+        ...
 
 
 class Reporter(Protocol):
@@ -31,10 +39,8 @@ class Reporter(Protocol):
         """Tell one thing in a line."""
         ...
 
-    def progress(
-        self, description: str, total: int | None
-    ) -> AbstractContextManager[Callable[[int], object]]:
-        """Open a bar; the block gets `advance(steps)`."""
+    def progress(self, description: str, total: int | None) -> AbstractContextManager[Advance]:
+        """Open a bar; the block gets `advance(steps, now)`."""
         ...
 
 
@@ -45,9 +51,9 @@ class Silent:
         """Tell nobody."""
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
         """Draw nothing."""
-        yield lambda steps: None
+        yield lambda steps, now="": None
 
 
 @dataclass(frozen=True, eq=False)
