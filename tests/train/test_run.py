@@ -4,16 +4,19 @@ import errno
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from watchers import Silent, StopsAt
 
 from plusx import InputError, load
-from plusx.train import fit, run
+from plusx.train import fit, run, step
 from plusx.train.config import TrainConfig
 from plusx.train.folder import RunFolder
+from plusx.train.loss import LOSSES
 from plusx.train.predict import Classifier
 from plusx.train.result import TrainResult
 from plusx.train.stop import NonFiniteLossError, StoppedError
@@ -83,7 +86,7 @@ def test_the_same_seed_gives_the_same_weights(
     assert all(torch.equal(tensor, want[k]) for k, tensor in weights(tmp_path / "r").items())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 @pytest.mark.parametrize("step", [1, 3, 5, 7])
 def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
     finished: tuple[Path, TrainResult], tmp_path: Path, step: int, number: int
@@ -115,13 +118,36 @@ def test_weights_are_those_that_validated_best(
 
 
 def test_a_non_finite_loss_ends_the_run_with_its_reason(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     config = replace(SHORT, learning_rate=1e30, warmup=0.0)
     with pytest.raises(NonFiniteLossError, match="try --learning-rate 1e\\+29") as error:
         run.train(config, reporter=Silent(), out=tmp_path / "r")
     result = error.value.result
     assert result is not None and result.test is None and result.health.level == "bad"
+
+    kept = load_file(tmp_path / "r" / "bad-batch.safetensors")
+    assert kept["images"].shape == (256, 1, 8, 8) and "bad-batch.safetensors" in str(error.value)
+
+
+def test_a_loss_that_goes_astray_once_takes_the_run_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = []
+
+    def astray(logits: torch.Tensor, targets: torch.Tensor, *, smoothing: float) -> torch.Tensor:
+        calls.append(len(logits))
+        loss = LOSSES["ce"](logits, targets, smoothing=smoothing)
+        return loss * float("nan") if len(calls) == 4 else loss
+
+    monkeypatch.setattr(fit, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(step, "LOSSES", {"ce": astray})
+    told = Silent()
+    result = run.train(SHORT, reporter=told, out=tmp_path / "r")
+    assert result is not None and result.test is not None
+    assert any("Going back to step 4 of epoch 1 with 0.25 of the" in line for line in told.lines)
+    assert len(calls) == 11  # ten steps, one of them twice
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "r").values())
+    state = torch.load(tmp_path / "r" / "checkpoints" / "last.pt", weights_only=True)
+    assert json.loads(state["progress"])["rate_scale"] == 0.25
 
 
 def test_a_folder_in_use_is_refused(finished: tuple[Path, TrainResult]) -> None:
@@ -209,6 +235,22 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     run.resume(stopped, reporter=Silent())
 
 
+def test_a_run_may_go_on_without_saving(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write, tries = RunFolder.write_checkpoint, []
+
+    def full_at_first(self: RunFolder, state: dict[str, object]) -> None:
+        tries.append(1)
+        if len(tries) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, state)
+
+    monkeypatch.setattr(RunFolder, "write_checkpoint", full_at_first)
+    told = Silent()
+    run.train(replace(SHORT, on_full_disk="go-on"), reporter=told, out=tmp_path / "r")
+    assert sum("the disk is full" in line for line in told.lines) == 1 and len(tries) == 3
+    assert len([line for line in curves(tmp_path / "r") if line["event"] == "epoch"]) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -223,8 +265,6 @@ def test_a_full_disk_leaves_the_last_checkpoint(
 def test_what_cannot_be_trained_leaves_nothing_behind(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    from dataclasses import replace
-
     with pytest.raises(InputError, match=words):
         run.train(replace(SHORT, **changes), reporter=Silent(), out=tmp_path / "runs" / "r")
     assert not list(tmp_path.iterdir())
