@@ -24,12 +24,16 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "mish": nn.Mish,
     "leaky": partial(nn.LeakyReLU, 0.1),
 }
-NORMS: Mapping[str, Callable[[int], nn.Module]] = {
+NORMS: Mapping[str, Callable[[int], nn.Module] | None] = {
+    "batch": None,  # as the paper's networks have it
     "group": group_norm,
     "layer": channel_norm,
     "instance": instance_norm,
     "none": Bias,
 }
+_NUMBER = "(0|[1-9][0-9]{0,3})"
+"""A number in a name: nobody builds a network of ten thousand layers."""
+
 EVERY: Options = {
     "activation": ACTIVATIONS,
     "norm": NORMS,
@@ -61,6 +65,8 @@ def create(
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise InputError(f"{word} is {number!r}; expected a whole number of at least 1")
     check_options(name, options)
+    if "drop_path_mode" in options and not options.keys() & {"drop_path", "shake_drop"}:
+        raise InputError("drop_path_mode says how drop_path or shake_drop draw; give one of them")
     own = {
         option: _part(family.options[option], value)
         for option, value in options.items()
@@ -116,7 +122,7 @@ def check_options(name: str, options: Mapping[str, Option]) -> None:
         if isinstance(values, Range):
             if not values.holds(value):
                 raise InputError(f"{option}={value!r} is not {values}")
-        elif value not in values:
+        elif not isinstance(value, str) or value not in values:
             raise InputError(
                 f"{option}={value!r} is not known{nearest(str(value), values)}; it is one of "
                 f"{', '.join(values)}"
@@ -163,21 +169,21 @@ def _change(
     if "activation" in options:
         surgery.exchange_activations(network, ACTIVATIONS[str(options["activation"])])
     if "norm" in options:
-        surgery.exchange_norms(network, NORMS[str(options["norm"])])
+        norm = NORMS[str(options["norm"])]
+        if norm is not None:
+            surgery.exchange_norms(network, norm)
     if options.get("init") == "zero-last":
         surgery.zero_last_norms(network)
     if "attention" in options:
         example = family.inputs(2, in_channels, family.small_size)
         surgery.add_gates(network, GATES[str(options["attention"])], example)
-    if "drop_path" in options and "shake_drop" in options:
-        raise InputError("drop_path and shake_drop both take transforms out; choose one")
+    mode: Literal["sample", "batch"] = "sample"
+    if options.get("drop_path_mode") == "batch":
+        mode = "batch"
     if "drop_path" in options:
-        mode: Literal["sample", "batch"] = "sample"
-        if options.get("drop_path_mode") == "batch":
-            mode = "batch"
         surgery.add_drop_path(network, float(options["drop_path"]), mode=mode)
     if "shake_drop" in options:
-        surgery.add_shake_drop(network, float(options["shake_drop"]))
+        surgery.add_shake_drop(network, float(options["shake_drop"]), mode=mode)
 
 
 def _find(name: str) -> tuple[Family, Callable[..., Network]]:
@@ -186,7 +192,7 @@ def _find(name: str) -> tuple[Family, Callable[..., Network]]:
             return family, family.models[name]
     for family in FAMILIES:
         for pattern, sized in family.sized.items():
-            match = re.fullmatch(re.escape(pattern).replace(r"\{\}", r"(\d+)"), name)
+            match = re.fullmatch(re.escape(pattern).replace(r"\{\}", _NUMBER), name)
             if match:
                 return family, sized(*map(int, match.groups()))
     known = list_models()

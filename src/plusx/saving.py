@@ -57,15 +57,31 @@ def load(folder: str | Path) -> Network:
     Raises `ValueError` when a file is missing or damaged, or when weights and config disagree.
     """
     folder = Path(folder)
+    _refuse_other_places(folder)
     config = _read_config(folder / CONFIG)
-    model = create(
-        config["name"],
-        num_classes=config["num_classes"],
-        in_channels=config["in_channels"],
-        **config["options"],
-    )
+    try:
+        model = create(
+            config["name"],
+            num_classes=config["num_classes"],
+            in_channels=config["in_channels"],
+            **config["options"],
+        )
+    except RuntimeError as error:  # of torch's allocator
+        raise InputError(f"{folder / CONFIG} describes a network that does not fit") from error
     read_weights(model, folder)
     return model.eval()
+
+
+def _refuse_other_places(folder: Path) -> None:
+    """Raise where a part of the folder lies elsewhere, or an index might send us there."""
+    for path in folder.glob("*") if folder.is_dir() else ():
+        if path.name.endswith(".index.json"):
+            raise InputError(
+                f"{path} is an index of several weight files, which a saved model does not have; "
+                f"it has {CONFIG} and {WEIGHTS} alone"
+            )
+        if path.is_symlink() and path.resolve().parent != folder.resolve():
+            raise InputError(f"{path} leads out of the folder of the saved model, to another file")
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -73,13 +89,13 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path.parent} is no saved model: it has no {path.name}")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
     fields = {"format": int, "name": str, "num_classes": int, "in_channels": int, "options": dict}
     if not isinstance(config, dict) or set(config) != set(fields):
         raise InputError(f"{path} must hold exactly {', '.join(fields)}")
     for name, kind in fields.items():
-        if not isinstance(config[name], kind):
+        if type(config[name]) is not kind:  # True is an int, and no format
             raise InputError(f"{path}: {name} is {config[name]!r}; expected {kind.__name__}")
     if config["format"] != FORMAT:
         raise InputError(f"{path} has format {config['format']}; this version reads {FORMAT}")
@@ -113,5 +129,14 @@ def read_weights(model: nn.Module, folder: Path) -> None:
             raise InputError(
                 f"{path}: {name} is {tuple(tensor.shape)}; the config's network has "
                 f"{tuple(expected[name].shape)}"
+            )
+    kinds = {t.dtype for t in tensors.values() if t.is_floating_point()}
+    if len(kinds) == 1:
+        model.to(kinds.pop())  # saved in half precision, it is loaded so
+    for name, tensor in model.state_dict().items():
+        if tensors[name].dtype != tensor.dtype:
+            raise InputError(
+                f"{path}: {name} holds {tensors[name].dtype}; the config's network has "
+                f"{tensor.dtype}"
             )
     model.load_state_dict(tensors)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from plusx.branch import DropPath, Gate, Gated, ShakeDrop
+from plusx.merge import Highway
 from plusx.tape import record
 from plusx.unit import Unit, outer_units
 
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Mish, nn.LeakyReLU)
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Mish, nn.LeakyReLU, nn.Tanh)
 
 
 def add_drop_path(
@@ -50,6 +51,9 @@ def add_shake_drop(
     transform becomes `transform.transform`.
     """
     found = _some_units(model, "ShakeDrop")
+    _refuse_highways(found, "ShakeDrop")
+    if any(isinstance(module, DropPath) for module in model.modules()):
+        raise ValueError("shake_drop and drop_path both take transforms out; choose one")
     for number, unit in enumerate(found, start=1):
         wrapped = ShakeDrop(unit.transform, rate * number / len(found), mode=mode)
         unit.module.transform = wrapped
@@ -62,6 +66,7 @@ def add_gates(model: nn.Module, gate: Gate, inputs: tuple[Tensor, ...]) -> None:
     `ValueError`, naming the unit, where a transform gives no (B, C, H, W).
     """
     found = _some_units(model, "attention")
+    _refuse_highways(found, "attention")
     tensors = {
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
@@ -124,6 +129,16 @@ def _some_units(model: nn.Module, purpose: str) -> list[Unit]:
     if not found:
         raise ValueError(f"{purpose} needs residual units, and this network has none")
     return found
+
+
+def _refuse_highways(found: list[Unit], purpose: str) -> None:
+    """Raise where a transform also makes the gate of its merge: scaled, it would be none."""
+    for unit in found:
+        if isinstance(unit.merge, Highway):
+            raise ValueError(
+                f"{purpose} would change the gate of the highway {unit.name} too, which has to "
+                "stay between 0 and 1"
+            )
 
 
 def _ending_norm(unit: Unit) -> nn.Module:

@@ -32,7 +32,8 @@ def test_every_option_builds() -> None:
     for option, values in options_of("resnet20").items():
         for value in values if isinstance(values, list) else [0.5]:
             if (option, value) != ("shortcut", "identity"):
-                create("resnet20", num_classes=10, **{option: value})
+                with_it = {"drop_path": 0.1} if option == "drop_path_mode" else {}
+                create("resnet20", num_classes=10, **{option: value}, **with_it)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,13 @@ def test_every_option_builds() -> None:
         ("resnet20", {"num_classes": 0}, "num_classes is 0"),
         ("resnet20", {"num_classes": True}, "num_classes is True"),
         ("resnet20", {"in_channels": 2.5}, "in_channels is 2.5"),
+        ("resnet20", {"attention": ["se"]}, "attention=\\['se'\\] is not known"),
+        ("resnet20", {"drop_path": [1]}, "drop_path=\\[1\\] is not a number"),
+        ("resnet20", {"drop_path_mode": "batch"}, "give one of them"),
+        ("efficientnet_b0", {"shake_drop": 0.5}, "choose one"),
+        ("resnet020", {}, "no network 'resnet020'"),
+        ("resnet٢٠", {}, "no network"),
+        ("resnet" + "6" * 30 + "2", {}, "no network"),
     ],
 )
 def test_wrong_calls_say_what_is_right(name: str, options: dict[str, object], words: str) -> None:

@@ -187,7 +187,7 @@ def test_rates_grow_linearly_with_depth() -> None:
 def test_shake_drop_needs_units_and_one_of_the_two() -> None:
     with pytest.raises(ValueError, match="ShakeDrop needs residual units"):
         add_shake_drop(nn.Linear(2, 2), 0.5)
-    with pytest.raises(InputError, match="drop_path and shake_drop"):
+    with pytest.raises(InputError, match="shake_drop and drop_path"):
         create("resnet8", num_classes=10, drop_path=0.5, shake_drop=0.5)
     with pytest.raises(InputError, match=r"shake_drop=1\.0 is not a number, 0 to 0.95"):
         create("resnet8", num_classes=10, shake_drop=1.0)

@@ -99,3 +99,43 @@ def test_a_tampered_folder_is_refused(tamper, words: str, tmp_path: Path) -> Non
     tamper(tmp_path / "m")
     with pytest.raises(InputError, match=words):
         load(tmp_path / "m")
+
+
+def test_half_precision_comes_back_as_it_was(tmp_path: Path) -> None:
+    model = create("resnet8", num_classes=5).to(torch.bfloat16)
+    save(model, tmp_path / "m")
+    found = load(tmp_path / "m").state_dict()
+    for key, tensor in model.state_dict().items():
+        assert found[key].dtype == tensor.dtype and torch.equal(found[key], tensor)
+
+
+def test_a_tensor_of_another_kind_is_refused(tmp_path: Path) -> None:
+    save(create("resnet8", num_classes=5), tmp_path / "m")
+    path = tmp_path / "m" / "model.safetensors"
+    tensors = load_file(path)
+    for kind in (torch.int64, torch.float16):
+        save_file(tensors | {"head.linear.bias": tensors["head.linear.bias"].to(kind)}, path)
+        with pytest.raises(InputError, match=r"head\.linear\.bias holds"):
+            load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": true}'])
+def test_a_config_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    save(create("resnet8", num_classes=5), tmp_path / "m")
+    (tmp_path / "m" / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"config\.json"):
+        load(tmp_path / "m")
+
+
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    save(create("resnet8", num_classes=5), tmp_path / "m")
+    index = tmp_path / "m" / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"head.linear.bias": "../../etc/passwd"}}')
+    with pytest.raises(InputError, match="is an index"):
+        load(tmp_path / "m")
+    index.unlink()
+    weights = tmp_path / "m" / "model.safetensors"
+    weights.rename(tmp_path / "elsewhere")
+    weights.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        load(tmp_path / "m")

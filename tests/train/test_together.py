@@ -31,13 +31,18 @@ TOGETHER = ("--norms", "together")
 def start(out: Path, *more: str, epochs: int = 2) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "plusx", *FIXED, "--epochs", str(epochs), "--out", str(out), *more],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
-    text, _ = process.communicate(timeout=300)
+    try:
+        text, _ = process.communicate(timeout=240)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        text, _ = process.communicate()
+        pytest.fail(f"it did not end; so far it said:\n{text}")
     assert process.returncode == 0, text
     return text
 
@@ -92,9 +97,11 @@ def test_processes_together_train_as_one_alone(
 def test_a_worker_that_is_killed_comes_back(tmp_path: Path) -> None:
     out = tmp_path / "r"
     process = start(out, "--devices", "2", epochs=12)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not (out / "model").exists():  # the first epoch is done
-        assert process.poll() is None and time.monotonic() < deadline
+        if process.poll() is not None or time.monotonic() > deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            pytest.fail(f"it did not begin to train; it said:\n{process.communicate()[0]}")
         time.sleep(0.02)
     os.kill(children(process.pid)[-1], signal.SIGKILL)
     said = finish(process)

@@ -97,9 +97,9 @@ class Concat(nn.Module):
 class NonLocal(nn.Module):
     """t_i = W_z (sum over j of f(x_i, x_j) g(x_j)) / C(x): the transform of a non-local block.
 
-    Wang et al. 2017, "Non-local neural networks", equations 1 and 6 and section 3.3: half the
-    width inside, max-pool after phi and g, BN after W_z with a scale that starts at zero, so that
-    the block starts as the identity. (B, C, H, W) -> (B, C, H, W).
+    Wang et al. 2017, "Non-local neural networks", equations 1 and 6, sections 3.3 and 4.1: half
+    the width inside, max-pool after phi and g, BN after W_z with a scale that starts at zero, so
+    that the block starts as the identity. (B, C, H, W) -> (B, C, H, W).
     """
 
     def __init__(self, width: int, *, pairwise: Pairwise = Embedded) -> None:

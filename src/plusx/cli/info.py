@@ -3,6 +3,7 @@
 import json
 
 from plusx.cli.console import Json
+from plusx.errors import InputError
 
 __all__ = ["info"]
 
@@ -40,12 +41,15 @@ def info(
     from plusx.analysis.summary import Summary, summary
     from plusx.catalog import create, family_of, from_words, options_of
 
+    if size is not None and size < 1:
+        raise InputError(f"size is {size}; expected 1 or more")
+
     def summed(named: str) -> Summary:
         family = family_of(named)
-        channels = in_channels or family.in_channels
+        channels = family.in_channels if in_channels is None else in_channels
         network = create(
             named,
-            num_classes=num_classes or family.num_classes,
+            num_classes=family.num_classes if num_classes is None else num_classes,
             in_channels=channels,
             **from_words(named, options or {}),
         )

@@ -79,6 +79,7 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
         learning_rate=config.learning_rate or multiple * rate * batch_size / at,
         tune=config.tune or "all",
         size=data.input.size,
+        in_memory=data.in_memory,
         flip=data.policy.flip if config.flip is None else config.flip,
         precision=config.precision or _precision(device),
         device=device,

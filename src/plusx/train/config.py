@@ -51,6 +51,8 @@ class TrainConfig(Recipe):
     """auto, cpu, cuda or mps."""
     workers: int | None = None
     """Processes that decode images which do not fit in memory."""
+    in_memory: bool | None = None
+    """Keep decoded images in memory; by itself where they fit into a quarter of what is free."""
     weights: str | None = None
     """Weights to start from: a file, a run folder, or hub:OWNER/NAME."""
     tune: Literal["head", "all", "gradual", "layerwise"] | None = None

@@ -1,17 +1,13 @@
 """Several processes that train as one: who writes, and what all have to agree on."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 __all__ = ["Ranks", "join", "restarted"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,15 +56,6 @@ class Ranks:
         """Wait until all are here."""
         if self.world > 1:
             dist.barrier()
-
-    def first_alone(self, work: Callable[[], T]) -> T:
-        """Let the first process work, and only then the others: they find what it left."""
-        if not self.writes:
-            self.wait()
-        done = work()
-        if self.writes:
-            self.wait()
-        return done
 
 
 def join(device: str) -> Ranks:

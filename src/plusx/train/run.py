@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +15,7 @@ import torch
 
 from plusx.catalog import check_options, from_words
 from plusx.data import Data, open_data
+from plusx.data.memory import default_limit
 from plusx.errors import InputError
 from plusx.saving import read_weights
 from plusx.train.allocator import keep_freed_memory
@@ -98,15 +101,7 @@ def _held(
 def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ranks) -> Setup:
     """Open the data, settle the settings, build the network; then the run folder is in use."""
     reporter = reporter if ranks.writes else Silent()
-    data = ranks.first_alone(
-        lambda: open_data(
-            config.data,
-            seed=config.seed,
-            size=config.size,
-            progress=reporter.progress,
-            workers=config.workers,
-        )
-    )
+    data = _open(config, reporter, ranks)
     config, choices = choose(config, data, world=ranks.world)
     network = build(config, data)
     if config.weights is not None and not run.checkpoint.exists():
@@ -140,6 +135,31 @@ def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ran
         if line:
             setup.say(line)
     return setup
+
+
+def _open(config: TrainConfig, reporter: Reporter, ranks: Ranks) -> Data:
+    """Open the data, the first process before the others: it downloads, and chooses.
+
+    Whether images are kept in memory decides on how they are cropped: all processes, and a run that
+    goes on, do what was chosen first.
+    """
+
+    def opened(limit: int | None) -> Data:
+        return open_data(
+            config.data,
+            seed=config.seed,
+            size=config.size,
+            progress=reporter.progress,
+            workers=config.workers,
+            memory_limit=limit,
+        )
+
+    chosen = {None: None, True: sys.maxsize, False: 0}[config.in_memory]
+    if ranks.world > 1 and chosen is None:
+        chosen = default_limit() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    data = opened(chosen) if ranks.writes else None
+    kept = ranks.share_words("yes" if data is not None and data.in_memory else "no")
+    return data or opened(sys.maxsize if kept == "yes" else 0)
 
 
 def _go(setup: Setup, progress: Progress) -> TrainResult | None:
@@ -209,7 +229,8 @@ def _placed(data: Data, config: TrainConfig, device: torch.device) -> Data:
 
 def free_folder(config: TrainConfig) -> Path:
     """Return runs/DATA-MODEL, or the first of runs/DATA-MODEL-2, -3, ... that is free."""
-    name = "-".join(filter(None, [Path(config.data).stem, config.model])) or "run"
+    data = re.sub(r"[^\w.-]+", "-", Path(config.data).stem).strip("-")
+    name = "-".join(filter(None, [data, config.model])) or "run"
     number = 1
     while (path := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1

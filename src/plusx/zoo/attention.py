@@ -80,7 +80,7 @@ _eca_d = partial(
 )
 _cbam = partial(of_depth, partial(attended, attention=CBAM))
 
-_GATES = {"se": se_of_eight} | {name: GATES[name] for name in ("eca", "cbam", "bam")}
+_GATES = {**GATES, "se": se_of_eight}
 _OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
 _GATED = {**_OPTIONS, "attention": _GATES}
 _SE = partial(

@@ -196,6 +196,10 @@ FAMILIES = (
             "densenet201": partial(densenet, depths=(6, 12, 48, 32), growth=32, stem_width=64),
         },
         options=_PHOTO_OPTIONS,
+        deviations=(
+            "a transition is BN, ReLU, 1x1, average-pool, as in the authors' code; the paper's "
+            "text names no ReLU",
+        ),
         small_size=32,
         published={"densenet121": "75.0% ImageNet top-1 (table 3)"},
     ),

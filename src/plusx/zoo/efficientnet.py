@@ -180,6 +180,8 @@ FAMILIES = tuple(
             "than 1.2^phi (efficientnet_phi{} has the formula's)",
             "batch norm with torch's epsilon and momentum up to B4, the authors' 0.001 and 0.01 "
             "from B5 on: so are torchvision's weights",
+            "depthwise filters are drawn for a fan-out over all channels, as in torchvision; the "
+            "authors' code divides it by the groups",
         ),
     )
     for number, (scaling, _) in RELEASED.items()

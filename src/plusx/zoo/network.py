@@ -47,7 +47,7 @@ class Range:
 
     def holds(self, value: Option) -> bool:
         """Say whether `value` is such a number."""
-        if isinstance(value, bool | str) or (self.whole and not isinstance(value, int)):
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return False
         return self.low <= value <= self.high
 

@@ -196,7 +196,7 @@ FAMILIES = (
         good_for="very deep networks whose units should come in one after another",
         deviations=(
             "the paper scales the units of transformers; here those of a ResNet, from 0.1 (its "
-            "start for up to 18 units) whatever the depth",
+            "start for up to 18 blocks, of two units each) whatever the depth",
         ),
     ),
 )
