@@ -19,18 +19,19 @@ from plusx.train.choose import choose
 from plusx.train.config import TrainConfig
 from plusx.train.together_norm import TogetherNorm, share_norms
 
-FIXED = (
-    "train", "--data", "digits", "--model", "resnet8", "--recipe", "usual",
-    "--batch-size", "66", "--precision", "32", "--device", "cpu", "--ema", "0.9",
-    "--learning-rate", "0.02",
-)  # fmt: skip
+FIXED = {
+    "data": "digits", "model": "resnet8", "recipe": "usual", "batch-size": "66",
+    "precision": "32", "device": "cpu", "ema": "0.9", "learning-rate": "0.02",
+}  # fmt: skip
 GROUPS = ("--options.norm", "group")
 TOGETHER = ("--norms", "together")
 
 
-def start(out: Path, *more: str, epochs: int = 2) -> "subprocess.Popen[str]":
+def start(out: Path, *more: str, epochs: int = 2, **settings: str) -> "subprocess.Popen[str]":
+    all_of_them = {**FIXED, **settings, "epochs": str(epochs), "out": str(out)}
+    words = [word for name, value in all_of_them.items() for word in (f"--{name}", value)]
     return subprocess.Popen(
-        [sys.executable, "-m", "plusx", *FIXED, "--epochs", str(epochs), "--out", str(out), *more],
+        [sys.executable, "-m", "plusx", "train", *words, *more],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -107,6 +108,36 @@ def test_a_worker_that_is_killed_comes_back(tmp_path: Path) -> None:
     said = finish(process)
     assert "Going on at step" in said
     assert [line["epoch"] for line in curves(out) if line["event"] == "epoch"] == list(range(1, 13))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("settings", "status", "words"),
+    [
+        ({"learning-rate": "1e-9"}, 1, "Something is wrong"),
+        ({"batch-size": "67"}, 2, "batch-size is 67 for 2 process"),
+    ],
+)
+def test_how_it_ended_is_told_once(
+    tmp_path: Path, settings: dict[str, str], status: int, words: str
+) -> None:
+    process = start(tmp_path / "r", "--devices", "2", epochs=1, **settings)
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == status and text.count(words) == 1, text
+    assert "Going on" not in text
+
+
+@pytest.mark.full
+def test_processes_together_stop_and_go_on(tmp_path: Path) -> None:
+    process = start(tmp_path / "r", "--devices", "2", epochs=400)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch"):
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 75 and f"plusx resume {tmp_path / 'r'}" in text, text
+    assert (tmp_path / "r" / "checkpoints" / "last.pt").exists()
 
 
 def children(parent: int) -> list[int]:

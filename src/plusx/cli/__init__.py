@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from cyclopts import App
@@ -36,23 +37,28 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
     A run that was stopped and can go on exits with 75, Ctrl-C before there is a run with 130.
     """
     try:
-        sys.exit(app(tokens, result_action="return_value"))
+        status = app(tokens, result_action="return_value") or 0
     except InputError as error:
-        _fail(str(error))
+        status = _fail(str(error))
     except KeyboardInterrupt:
         print("plusx: stopped before there was anything to keep", file=sys.stderr)
-        sys.exit(130)
+        status = 130
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, as `head` does
-        sys.exit(0)
+        status = 0
     except OSError as error:
-        _fail(_explain(error))
+        status = _fail(_explain(error))
+    note = os.environ.get("PLUSX_STATUS")
+    if note and status:  # one of several: a launcher would take another status for a crash
+        Path(note).write_text(str(status))
+        status = 0
+    sys.exit(status)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str) -> int:
     if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
         print(f"plusx: {message}", file=sys.stderr)
-    sys.exit(2)
+    return 2
 
 
 def _explain(error: OSError) -> str:

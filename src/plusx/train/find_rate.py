@@ -137,7 +137,9 @@ def judged(rates: list[float], losses: list[float]) -> RateFound:
     means = smooth(losses)
     ran_away = not means[-1] <= STOP_AT * min([*means[:-1], math.inf])
     diverged = rates[-1] if ran_away else None
-    end = f"it diverges at {diverged:.3g}" if diverged else f"it did not diverge up to {rates[-1]:.3g}"
+    end = f"it did not diverge up to {rates[-1]:.3g}"
+    if diverged is not None:
+        end = f"it diverges at {diverged:.3g}"
     chosen = None
     decade = _per_decade(rates)
     first, finite = np.array(losses[:decade]), [mean for mean in means if math.isfinite(mean)]
@@ -195,7 +197,6 @@ def trial(setup: Setup, *, steps: int, **changes: Any) -> Iterator[Setup]:
     )
     tensors = [*network.parameters(), *network.buffers()]
     kept = [tensor.detach().clone() for tensor in tensors]
-    asked = [p.requires_grad for p in network.parameters()]
     modes = [(module, module.training) for module in network.modules()]
     state = optimizer.state_dict()
     assert not state["state"], "a trial is for an optimizer that has taken no step"
@@ -209,8 +210,7 @@ def trial(setup: Setup, *, steps: int, **changes: Any) -> Iterator[Setup]:
             with torch.no_grad():
                 for tensor, before in zip(tensors, kept):
                     tensor.copy_(before)
-            for parameter, was in zip(network.parameters(), asked):
-                parameter.requires_grad_(was)
+            for parameter in network.parameters():
                 parameter.grad = None
             for module, was in modes:
                 module.training = was
