@@ -23,6 +23,7 @@ app = App(
 for _verb, _help in {
     "train": "Train a network on images; leave a run folder with model and report.",
     "resume": "Go on with a run that was interrupted.",
+    "plan": "Estimate time, cost, memory and communication of a run.",
     "adapt": "Adapt a trained network to images of another kind, without labels.",
     "predict": "Name the most probable classes of images.",
     "models": "List the networks that `--model` and `plusx info` know.",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from plusx.cli.console import ConsoleReporter
+from plusx.cli.console import ConsoleReporter, Json
+from plusx.cli.find import find
 from plusx.train.config import TrainConfig
 from plusx.train.result import TrainResult
 
@@ -19,6 +20,10 @@ def train(
     *,
     out: Path | None = None,
     devices: int = 1,
+    find_lr: bool = False,
+    find_batch_size: bool = False,
+    plot: Path | None = None,
+    json_output: Json = False,
 ) -> int:
     """Train a network on images; leave a run folder with model and report.
 
@@ -29,11 +34,29 @@ def train(
     devices
         Processes that train as one, each on a device of its own (on a CPU: with its share of the
         cores). What torchrun starts, on one machine or many, needs no such number.
+    find_lr
+        Train nothing: look for a learning rate, and say why it is the one.
+    find_batch_size
+        Train nothing: look for the largest batch that fits, and the smallest that is as fast.
+    plot
+        What --find-lr and --find-batch-size draw their curves to (.png, .svg or .pdf).
+    json_output
+        Print what they find as JSON.
     """
     from plusx.train.launch import launched, run_together
-    from plusx.train.run import free_folder
+    from plusx.train.run import free_folder, prepare
     from plusx.train.run import train as run
+    from plusx.train.setup import Silent
 
+    if find_lr or find_batch_size:
+        watcher = Silent() if json_output else ConsoleReporter()
+        return find(
+            lambda: prepare(config, reporter=watcher),
+            rate=find_lr,
+            batch_size=find_batch_size,
+            plot=plot,
+            json_output=json_output,
+        )
     if devices != 1 and not launched():
         place = [] if out else ["--out", str(free_folder(config))]  # to be found again
         return run_together(devices, [*sys.argv[1:], *place])

@@ -70,6 +70,8 @@ class TrainConfig(Recipe):
     """mirrored: test also with each image and its mirror image averaged, reported apart."""
     fast: bool = False
     """Give up that a run repeats to the bit, where that costs speed."""
+    track: str = ""
+    """Also send the curves to: wandb, mlflow, or both with a comma."""
     on_full_disk: Literal["stop", "go-on"] = "stop"
     """What a run does when it cannot save."""
 

@@ -2,56 +2,55 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from plusx.analysis.evaluation import Evaluation
+from plusx.train.config import TrainConfig
 from plusx.train.result import Epoch, Probe
+from plusx.train.trackers import curves_of
 
-__all__ = ["Events"]
+__all__ = ["TensorBoard"]
 
 
-class Events:
-    """A writer of TensorBoard events; without TensorBoard (`plusx[train]`) it writes nothing."""
+class TensorBoard:
+    """A tracker that writes events; without TensorBoard (`plusx[train]`) it writes nothing."""
 
-    def __init__(self, folder: Path | None, *, first_step: int) -> None:
+    name = "TensorBoard"
+
+    def __init__(self, folder: Path, *, first_step: int) -> None:
+        self._folder, self._first_step = folder, first_step
         self._writer: Any = None
-        self._next_probe = first_step
-        if folder is None:
-            return
+
+    def start(self, config: TrainConfig) -> None:
+        """Open the events; those of an interrupted run after `first_step` count no more."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self._writer = SummaryWriter(str(folder), purge_step=first_step or None)
+        self._writer = SummaryWriter(str(self._folder), purge_step=self._first_step or None)
 
-    def write(self, epoch: Epoch, probes: Sequence[Probe]) -> None:
-        """Add an epoch, and the probes that were not written yet."""
+    def epoch(self, epoch: Epoch) -> None:
+        """Add the curves."""
         if self._writer is None:
             return
-        for name, value in (
-            ("loss/train", epoch.train_loss),
-            ("loss/validation", epoch.val_loss),
-            ("accuracy/train", epoch.train_accuracy),
-            ("accuracy/validation", epoch.val_accuracy),
-            ("learning rate", epoch.learning_rate),
-            ("images per second", epoch.images_per_second),
-        ):
+        for name, value in curves_of(epoch).items():
             self._writer.add_scalar(name, value, epoch.step)
-        for probe in probes:
-            if probe.step >= self._next_probe:
-                for part in probe.signal.parts:
-                    self._writer.add_scalar(f"gradient/{part.name}", part.gradient, probe.step)
-        self._next_probe = epoch.step
         self._writer.flush()
 
-    def __enter__(self) -> "Events":
-        return self
+    def probes(self, probes: Sequence[Probe]) -> None:
+        """Add the gradients."""
+        if self._writer is None:
+            return
+        for probe in probes:
+            for part in probe.signal.parts:
+                self._writer.add_scalar(f"gradient/{part.name}", part.gradient, probe.step)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def test(self, result: Evaluation) -> None:
+        """Add the test."""
+        if self._writer is not None:
+            self._writer.add_scalar("test/accuracy", result.accuracy)
+
+    def close(self, *, finished: bool) -> None:
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()

@@ -12,7 +12,6 @@ from plusx.analysis.signal import signal
 from plusx.data import Batch, batches
 from plusx.data.order import shuffled
 from plusx.train.environment import peak_memory
-from plusx.train.events import Events
 from plusx.train.examine import probe_batch, validate
 from plusx.train.result import Epoch, Probe
 from plusx.train.seeds import generator_for, seed_for
@@ -20,6 +19,7 @@ from plusx.train.setup import Setup
 from plusx.train.state import Progress, load_checkpoint, save_checkpoint
 from plusx.train.step import take_step
 from plusx.train.stop import NonFiniteLossError, StoppedError, StopRequest
+from plusx.train.trackers import Tracking
 
 __all__ = ["fit"]
 
@@ -29,7 +29,7 @@ MOST_REWINDS = 3
 CALMER = 0.25  # of the learning rate, after the loss was not finite
 
 
-def fit(setup: Setup, progress: Progress, request: StopRequest) -> None:
+def fit(setup: Setup, progress: Progress, request: StopRequest, tracking: Tracking) -> None:
     """Train from `progress` to the last epoch, saving as it goes.
 
     The weights that validate best are in the run's model folder, the last in its checkpoint. When
@@ -40,12 +40,10 @@ def fit(setup: Setup, progress: Progress, request: StopRequest) -> None:
     probe = probe_batch(setup)
     if not setup.run.checkpoint.exists():
         _save(setup, progress)  # something to go back to
-    first_step = progress.epoch * setup.steps
-    with Events(setup.run.events if setup.ranks.writes else None, first_step=first_step) as events:
-        while progress.epoch < setup.config.epochs:
-            if _train_epoch(setup, progress, request, probe):
-                epoch = _close_epoch(setup, progress)
-                events.write(epoch, progress.probes)
+    while progress.epoch < setup.config.epochs:
+        if _train_epoch(setup, progress, request, probe):
+            epoch = _close_epoch(setup, progress)
+            tracking.write(epoch, progress.probes)
 
 
 def _train_epoch(

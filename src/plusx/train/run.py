@@ -22,6 +22,7 @@ from plusx.train.allocator import keep_freed_memory
 from plusx.train.average import Average
 from plusx.train.choose import available, build, choose
 from plusx.train.config import TrainConfig
+from plusx.train.events import TensorBoard
 from plusx.train.fit import fit
 from plusx.train.folder import RunFolder
 from plusx.train.gather import gather
@@ -35,9 +36,10 @@ from plusx.train.speed import compiling, settle_determinism
 from plusx.train.state import Progress, load_checkpoint
 from plusx.train.stop import NonFiniteLossError, stop_request
 from plusx.train.together_norm import share_norms
+from plusx.train.trackers import Tracker, Tracking, open_trackers, track_names
 from plusx.train.tune import tuning
 
-__all__ = ["free_folder", "resume", "train"]
+__all__ = ["free_folder", "prepare", "resume", "train"]
 
 
 def train(
@@ -52,6 +54,7 @@ def train(
     """
     if config.model is not None:
         check_options(config.model, from_words(config.model, config.options))
+    track_names(config.track)
     config = replace(config, device=available(config.device))
     ranks = join(config.device)
     path = Path(ranks.share_words(str(out or free_folder(config))))
@@ -70,6 +73,7 @@ def resume(path: Path, *, reporter: Reporter, command: str = "") -> TrainResult 
     not fit.
     """
     config = RunFolder.at(path).read_config()
+    track_names(config.track)
     ranks = join(config.device)
     with _held(RunFolder.open, path, ranks) as run:
         if run.report.exists() and run.model.exists() and not run.checkpoint.exists():
@@ -98,8 +102,29 @@ def _held(
         yield run
 
 
+def prepare(config: TrainConfig, *, reporter: Reporter) -> Setup:
+    """Set a run up to measure it: as `train` would, but without a folder."""
+    config = replace(config, device=available(config.device))
+    setup, said = _assembled(config, RunFolder(Path(os.devnull)), reporter, join(config.device))
+    for line in said:
+        reporter.say(line)
+    return setup
+
+
 def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ranks) -> Setup:
-    """Open the data, settle the settings, build the network; then the run folder is in use."""
+    """Set a run up; then its folder is in use."""
+    setup, said = _assembled(config, run, reporter, ranks)
+    if ranks.writes:
+        run.write_config(setup.config)
+    for line in said:
+        setup.say(line)
+    return setup
+
+
+def _assembled(
+    config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ranks
+) -> tuple[Setup, list[str]]:
+    """Open the data, settle the settings, build the network; return also what there is to say."""
     reporter = reporter if ranks.writes else Silent()
     data = _open(config, reporter, ranks)
     config, choices = choose(config, data, world=ranks.world)
@@ -129,12 +154,7 @@ def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ran
         average=Average(network, config.ema) if config.ema else None,
         ranks=ranks,
     )
-    if ranks.writes:
-        run.write_config(config)
-    for line in (*data.notes, *choices, *cost, compiled, settled):
-        if line:
-            setup.say(line)
-    return setup
+    return setup, list(filter(None, (*data.notes, *choices, *cost, compiled, settled)))
 
 
 def _open(config: TrainConfig, reporter: Reporter, ranks: Ranks) -> Data:
@@ -166,21 +186,41 @@ def _go(setup: Setup, progress: Progress) -> TrainResult | None:
     """Train, then test the weights that validated best: the one reading of the test split."""
     began = time.perf_counter()
     keep_freed_memory()
-    try:
-        with stop_request() as request:
-            fit(setup, progress, request)
-    except NonFiniteLossError as error:
+    with _tracking(setup, progress) as tracking:
+        tracking.start(setup.config)
+        try:
+            with stop_request() as request:
+                fit(setup, progress, request, tracking)
+        except NonFiniteLossError as error:
+            if not setup.ranks.writes:
+                raise
+            result = gather(setup, progress, stopped=str(error))
+            raise NonFiniteLossError(str(error), result) from None
         if not setup.ranks.writes:
-            raise
-        raise NonFiniteLossError(str(error), gather(setup, progress, stopped=str(error))) from None
-    if not setup.ranks.writes:
-        return None
-    read_weights(setup.network, setup.run.model)
-    progress.seconds += time.perf_counter() - began - sum(e.seconds for e in progress.epochs)
-    result = gather(setup, progress, stopped=None)
+            return None
+        read_weights(setup.network, setup.run.model)
+        progress.seconds += time.perf_counter() - began - sum(e.seconds for e in progress.epochs)
+        result = gather(setup, progress, stopped=None)
+        assert result.test is not None
+        tracking.test(result.test)
+    _tell(setup, progress, result)
+    return result
+
+
+def _tracking(setup: Setup, progress: Progress) -> Tracking:
+    """Open TensorBoard and what `--track` names, in the process that writes."""
+    first_step = progress.epoch * setup.steps
+    trackers: list[Tracker] = []
+    if setup.ranks.writes:
+        trackers.append(TensorBoard(setup.run.events, first_step=first_step))
+        trackers += open_trackers(setup.config.track, setup.run.path)
+    return Tracking(trackers, say=setup.say, first_step=first_step)
+
+
+def _tell(setup: Setup, progress: Progress, result: TrainResult) -> None:
+    """Write the test down and say it; what mirrored views give is told apart."""
     assert result.test is not None
-    tested = {"event": "test", **result.test.to_json()}
-    events = [*progress.events(), tested]
+    events = [*progress.events(), {"event": "test", **result.test.to_json()}]
     if result.test_mirrored is not None:
         events.append({"event": "test, mirrored too", **result.test_mirrored.to_json()})
     setup.run.write_metrics(events)
@@ -195,7 +235,6 @@ def _go(setup: Setup, progress: Progress) -> TrainResult | None:
             f"with mirrored views too {result.test_mirrored.accuracy:.2%} "
             f"(95% interval {low:.2%} to {high:.2%})"
         )
-    return result
 
 
 def _fabric(config: TrainConfig, ranks: Ranks) -> Any:
