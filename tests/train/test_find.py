@@ -56,6 +56,16 @@ def test_the_steepest_rate_of_a_known_curve_is_found() -> None:
     assert found.diverged is None and "did not diverge" in found.reason
 
 
+def test_what_follows_a_bump_is_not_looked_at() -> None:
+    # a gentle way down around 1e-3, a bump at 0.2, and a steep way down behind it
+    def loss(rate: float) -> float:
+        x = math.log10(rate)
+        return 2.5 - 0.5 * math.tanh(2 * (x + 3)) + 3 * math.exp(-(((x + 0.7) / 0.3) ** 2))
+
+    rates, losses = swept(loss)
+    assert judged(rates, losses).chosen == pytest.approx(1e-3, rel=0.3)
+
+
 def test_divergence_is_named_and_changes_no_choice() -> None:
     rates, losses = swept(lambda r: 2 - math.tanh(2 * (math.log10(r) + 2)))
     end = next(at for at, rate in enumerate(rates) if rate > 3)
@@ -260,7 +270,7 @@ def test_the_command_prints_draws_and_returns(
     tmp_path: Path,
 ) -> None:
     batch = BatchFound((Measured(8, 10.0, 1), Measured(16, 20.0, 2)), 16, True, 16, None, "Because")
-    monkeypatch.setattr(find_batch, "find_batch_size", lambda setup: batch)
+    monkeypatch.setattr(find_batch, "find_batch_size", lambda setup, most: batch)
     plot = tmp_path / "found.png"
     assert find(lambda: setup, rate=True, batch_size=True, plot=plot) == 0
     said = capsys.readouterr().out

@@ -37,7 +37,9 @@ def find(
     setup = prepare()
     found: dict[str, RateFound | BatchFound] = {}
     if batch_size:
-        found["batch_size"] = find_batch_size(setup)
+        # a larger one would leave an epoch of a small set with a handful of steps
+        most = max(setup.batch_size, len(setup.data.train) // 20)
+        found["batch_size"] = find_batch_size(setup, most=most)
     if rate:
         found["learning_rate"] = find_rate(setup)
     if json_output:

@@ -32,6 +32,7 @@ __all__ = ["RateFound", "find_rate", "judged", "smooth", "trial", "trial_batches
 
 SMOOTHING = 0.9  # of the running mean that says when to stop
 STOP_AT = 4.0  # times the lowest running mean
+RISEN = 1.2  # times the lowest mean: past its turn
 DECADES_BELOW, DECADES_ABOVE = 4, 3  # of the optimizer's usual rate
 
 
@@ -132,7 +133,8 @@ def judged(rates: list[float], losses: list[float]) -> RateFound:
 
     The slope is that of a line through the losses half a decade to both sides: unlike the running
     mean, which Howard's version looks at, it does not lag behind. No rate is chosen where the
-    running mean never falls by the spread of the losses at the lowest rates.
+    running mean never falls by the spread of the losses at the lowest rates. What follows once it
+    has risen again by a fifth is not looked at: a network may come down from a bump it never needs.
     """
     means = smooth(losses)
     ran_away = not means[-1] <= STOP_AT * min([*means[:-1], math.inf])
@@ -146,7 +148,7 @@ def judged(rates: list[float], losses: list[float]) -> RateFound:
     fell = bool(finite) and min(finite) < first.mean() - max(first.std(), 1e-3 * abs(first.mean()))
     if fell:
         slopes = _slopes(rates, losses, reach=max(2, decade // 2), most=STOP_AT * min(finite))
-        chosen = rates[int(np.argmin(slopes))]
+        chosen = rates[int(np.argmin(slopes[: _turn(means)]))]
         reason = f"The loss falls most steeply around a learning rate of {chosen:.3g}; {end}"
     else:
         reason = f"No learning rate from {rates[0]:.3g} on lowered the loss; {end}"
@@ -160,6 +162,16 @@ def smooth(losses: list[float], decay: float = SMOOTHING) -> list[float]:
         mean = decay * mean + (1 - decay) * loss
         means.append(mean / (1 - decay**step))
     return means
+
+
+def _turn(means: list[float]) -> int:
+    """Return the first step at which the mean stands a fifth above its lowest, or their number."""
+    lowest = math.inf
+    for step, mean in enumerate(means):
+        if not mean <= RISEN * lowest:
+            return max(step, 1)
+        lowest = min(lowest, mean)
+    return len(means)
 
 
 def _slopes(rates: list[float], losses: list[float], *, reach: int, most: float) -> list[float]:
