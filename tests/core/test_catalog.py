@@ -8,7 +8,7 @@ from plusx.zoo import Config
 
 
 def test_names_match_patterns_and_are_sorted_by_size() -> None:
-    assert list_models("resnet1[0-9][0-9]") == ["resnet101", "resnet110", "resnet152"]
+    assert list_models("resnet1[0-9][0-9]") == ["resnet101", "resnet110", "resnet152", "resnet164"]
     assert list_models("nothing*") == []
 
 

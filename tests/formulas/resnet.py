@@ -2,12 +2,15 @@
 
 import re
 
+from tally import Tally
+
 LARGE = {
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
     50: (3, 4, 6, 3),
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
 }
 
 
@@ -17,6 +20,8 @@ def counts(name: str) -> dict[str, int]:
     if not match:
         return {}
     kind, depth = match[1], int(match[2])
+    if kind == "resnet" and depth in (164, 200, 1001):
+        return _bottlenecks(depth)
     if depth not in LARGE:
         n = (depth - 2) // 6
         return {
@@ -27,6 +32,30 @@ def counts(name: str) -> dict[str, int]:
     if kind == "resnet":
         return {"units": sum(LARGE[depth])}
     return {"params": _plain(depth, maps=False), "macs": _plain(depth, maps=True), "units": 0}
+
+
+def _bottlenecks(depth: int) -> dict[str, int]:
+    """resnet200 (stride in the 3x3), and 164 and 1001 for small images (in the first 1x1)."""
+    tally = Tally()
+    small = depth != 200
+    if small:
+        tally.conv_norm(3, 3, 16, 32)
+        depths, widths, before, side = ((depth - 2) // 9,) * 3, (64, 128, 256), 16, 32
+    else:
+        tally.conv_norm(7, 3, 64, 112)
+        depths, widths, before, side = LARGE[depth], (256, 512, 1024, 2048), 64, 56
+    for index, (units, width) in enumerate(zip(depths, widths)):
+        for position in range(units):
+            smaller = side // 2 if index > 0 and position == 0 else side
+            tally.units += 1
+            tally.conv_norm(1, before, width // 4, smaller if small else side)
+            tally.conv_norm(3, width // 4, width // 4, smaller)
+            tally.conv_norm(1, width // 4, width, smaller)
+            if before != width:
+                tally.conv_norm(1, before, width, smaller)
+            before, side = width, smaller
+    tally.linear(before, 10 if small else 1000)
+    return tally.counts()
 
 
 def _cifar(depth: int, *, maps: bool) -> int:

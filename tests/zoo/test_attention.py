@@ -210,3 +210,14 @@ def test_attention_of_these_networks_is_the_gate_itself() -> None:
 def test_wrong_calls_say_what_is_right(name: str, options: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         create(name, **options)
+
+
+@pytest.mark.parametrize("pairwise", ["embedded", "gaussian", "dot", "concat"])
+def test_the_named_network_has_the_pairwise_function_asked_for(pairwise: str) -> None:
+    with torch.device("meta"):
+        network = create("nonlocal_resnet50", pairwise=pairwise)
+        gate = "nonlocal" if pairwise == "embedded" else f"nonlocal-{pairwise}"
+        wanted = GATES[gate](512)
+    blocks = [unit.module for unit in units(network) if "NonLocal" in type(unit.transform).__name__]
+    assert len(blocks) == 5
+    assert str(blocks[0]) == str(wanted)

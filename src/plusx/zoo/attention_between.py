@@ -9,12 +9,12 @@ from functools import partial
 from torch import nn
 
 from plusx import parts
-from plusx.branch import bam_unit, non_local_unit
+from plusx.branch import GATES, Gate, bam_unit, non_local_unit
 from plusx.zoo.attention import of_depth
 from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network, Options
 from plusx.zoo.resnet import TRANSFORMS, resnet
 
-__all__ = ["FAMILIES", "interleaved"]
+__all__ = ["FAMILIES", "interleaved", "non_local_resnet"]
 
 Places = Callable[[Sequence[int]], Sequence[Sequence[int]]]
 """Says, from the units a stage, after which of a stage's units a block stands."""
@@ -72,7 +72,43 @@ def every_other(depths: Sequence[int]) -> list[list[int]]:
 
 
 _bam = partial(of_depth, partial(interleaved, block=bam_unit, places=ends_of_stages))
-_non_local = partial(of_depth, partial(interleaved, block=non_local_unit, places=every_other))
+_PAIRWISE = {
+    "embedded": GATES["nonlocal"],
+    "gaussian": GATES["nonlocal-gaussian"],
+    "dot": GATES["nonlocal-dot"],
+    "concat": GATES["nonlocal-concat"],
+}
+
+
+def non_local_resnet(
+    *,
+    transform: parts.Transform,
+    depths: Sequence[int],
+    widths: Sequence[int],
+    pairwise: Gate = non_local_unit,
+    stem: parts.Stem = parts.large_stem,
+    shortcut: parts.Shortcut = parts.project,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+) -> Network:
+    """A ResNet with non-local blocks of one `pairwise` function behind every other unit.
+
+    Wang et al. 2017, section 5.1. Input (B, in_channels, H, W), logits (B, num_classes).
+    """
+    return interleaved(
+        block=pairwise,
+        places=every_other,
+        transform=transform,
+        depths=depths,
+        widths=widths,
+        stem=stem,
+        shortcut=shortcut,
+        num_classes=num_classes,
+        in_channels=in_channels,
+    )
+
+
+_non_local = partial(of_depth, non_local_resnet)
 _OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
 
 FAMILIES = (
@@ -105,7 +141,7 @@ FAMILIES = (
         num_classes=1000,
         models={"nonlocal_resnet50": _non_local(50)},
         sized={"nonlocal_resnet{}": _non_local},
-        options=_OPTIONS,
+        options={**_OPTIONS, "pairwise": _PAIRWISE},
         small_size=32,
         deviations=(
             "for images; the paper's networks see video, with the same blocks in the same places",

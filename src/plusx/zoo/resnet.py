@@ -21,6 +21,7 @@ __all__ = [
     "resnet50",
     "resnet101",
     "resnet152",
+    "resnet200",
     "resnet_cifar",
 ]
 
@@ -68,13 +69,25 @@ resnet34 = partial(_with_basic, depths=(3, 4, 6, 3))
 resnet50 = partial(_with_bottleneck, depths=(3, 4, 6, 3))
 resnet101 = partial(_with_bottleneck, depths=(3, 4, 23, 3))
 resnet152 = partial(_with_bottleneck, depths=(3, 8, 36, 3))
+resnet200 = partial(_with_bottleneck, depths=(3, 24, 36, 3))
 
 
 def resnet_cifar(depth: int) -> Callable[..., Network]:
     """3x3, then three stages of n units of 16, 32, 64 channels: depth 6n + 2, shortcut A.
 
-    He et al. 2015, section 4.2. Returns the builder; `ValueError` for another depth.
+    He et al. 2015, section 4.2. From 164 layers on, depths of 9n + 2 have bottlenecks of 64, 128,
+    256 channels whose shortcuts project: the baselines of He et al. 2016, table 4. Returns the
+    builder; `ValueError` for another depth.
     """
+    if depth >= 164 and depth % 9 == 2:
+        return partial(
+            resnet,
+            transform=parts.bottleneck_2015,
+            depths=((depth - 2) // 9,) * 3,
+            widths=(64, 128, 256),
+            stem_width=16,
+            stem=parts.small_stem,
+        )
     return partial(
         resnet,
         transform=parts.basic,
@@ -111,6 +124,7 @@ FAMILIES = (
             "resnet50": resnet50,
             "resnet101": resnet101,
             "resnet152": resnet152,
+            "resnet200": resnet200,
         },
         options=_OPTIONS,
         deviations=(f"{_V1_5} (transform=bottleneck-2015)",),
@@ -124,7 +138,10 @@ FAMILIES = (
         good_for="small images: a hundred times fewer parameters than the networks for photographs",
         size=32,
         num_classes=10,
-        models={f"resnet{depth}": resnet_cifar(depth) for depth in (20, 32, 44, 56, 110, 1202)},
+        models={
+            f"resnet{depth}": resnet_cifar(depth)
+            for depth in (20, 32, 44, 56, 110, 164, 1001, 1202)
+        },
         sized={"resnet{}": resnet_cifar},
         options=_OPTIONS,
         small_size=8,
@@ -139,6 +156,10 @@ FAMILIES = (
                 (110, 6.43),
                 (1202, 7.93),
             )
+        }
+        | {
+            "resnet164": "5.93% error on CIFAR-10 (He et al. 2016, table 4)",
+            "resnet1001": "7.61% error on CIFAR-10 (He et al. 2016, table 4)",
         },
     ),
 )
