@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -72,8 +73,28 @@ def join(device: str) -> Ranks:
         place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(place)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        rank = int(os.environ["RANK"])
+        backend = "nccl" if place.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=_store(rank, world), rank=rank, world_size=world)
     return Ranks(dist.get_rank(), world, place)
+
+
+def _store(rank: int, world: int) -> Any:
+    """Open the place where processes find each other's addresses, a new one after each restart.
+
+    torchrun's own keeps those of the dead: whoever reads before they are written anew waits for a
+    process that is gone.
+    """
+    with_launcher = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    store = dist.TCPStore(  # type: ignore[attr-defined]
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        world,
+        is_master=rank == 0 and not with_launcher,
+        multi_tenant=True,
+    )
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return dist.PrefixStore(f"plusx attempt {attempt}", store)  # type: ignore[attr-defined]
 
 
 def restarted() -> bool:
