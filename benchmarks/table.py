@@ -16,6 +16,8 @@ def table() -> str:
     starting, equation, training = map(figures, ("starting", "equation", "training"))
     over, helping = "import plusx over import torch, seconds", "plusx --help, seconds"
     small, large = equation.values()
+    zoo = figures("zoo")
+    kept = [of["freed memory kept"] for of in zoo.values() if isinstance(of, dict)]
     step, forward = "training step, times as fast", "forward, times as fast"
     rows = [
         ("`import plusx` and all its names, over `import torch`", f"{starting[over]} s"),
@@ -29,6 +31,17 @@ def table() -> str:
             "`plusx train`, resnet20 on Fashion-MNIST, images/s against the usual loop "
             "(DataLoader, per-image transforms, float32)",
             f"{training['times the usual loop']}x",
+        ),
+        *(
+            (
+                f"{', '.join(n for n, of in zoo.items() if isinstance(of, dict))} against "
+                f"torchvision's and timm's, {what}, freed memory kept (lowest, highest)",
+                f"{min(of[key] for of in kept)}x, {max(of[key] for of in kept)}x",
+            )
+            for what, key in (
+                ("training step", "training, times as fast"),
+                ("inference", "inference, times as fast"),
+            )
         ),
     ]
     return "\n".join(["| what | figure |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
