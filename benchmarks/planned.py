@@ -1,4 +1,4 @@
-"""Claim: `plusx plan` foretells the images per second of 1 and 2 processes within a factor of three.
+"""Claim: `plusx plan` foretells images per second of 1 and 2 processes within a factor of three.
 
 resnet20 on digits, batch 128, float32, one thread a process; planned / measured, the best of three
 epochs, since others use the machine too.
