@@ -58,6 +58,11 @@ class Ranks:
         if self.world > 1:
             dist.barrier()
 
+    def leave(self) -> None:
+        """Part from the others, for good: gloo's threads must not outlive the interpreter."""
+        if self.world > 1:
+            dist.destroy_process_group()
+
 
 def join(device: str) -> Ranks:
     """Meet the other processes that torchrun (or another launcher) started with this one.

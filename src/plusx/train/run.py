@@ -81,6 +81,8 @@ def resume(path: Path, *, reporter: Reporter, command: str = "") -> TrainResult 
         setup = _prepare(config, run, reporter, ranks)
         progress = load_checkpoint(setup)
         if progress.epoch == setup.config.epochs and run.report.exists():
+            if restarted():
+                return None  # a process died after the last step: nothing is lost
             raise InputError(
                 f"{path} has finished its {setup.config.epochs} epochs; see {run.report}, or train "
                 "anew with more --epochs"
@@ -196,6 +198,7 @@ def _go(setup: Setup, progress: Progress) -> TrainResult | None:
                 raise
             result = gather(setup, progress, stopped=str(error))
             raise NonFiniteLossError(str(error), result) from None
+        setup.ranks.leave()
         if not setup.ranks.writes:
             return None
         read_weights(setup.network, setup.run.model)
