@@ -66,7 +66,6 @@ def train(
 
 def run_and_report(run: Callable[[str], TrainResult | None]) -> int:
     """Run, write report.html, end with what a person wants to know; return the exit status."""
-    from plusx.report.training import build
     from plusx.train.launch import speaks
     from plusx.train.stop import STOPPED, NonFiniteLossError, StoppedError
 
@@ -79,12 +78,12 @@ def run_and_report(run: Callable[[str], TrainResult | None]) -> int:
         return STOPPED
     except NonFiniteLossError as error:
         if error.result is not None:
-            report = _written(error.result, build)
+            report = _written(error.result)
             print(f"plusx: {error}\nReport  {report}", file=sys.stderr)
         return 1
     if result is None:
         return 0  # the first process tells the rest
-    report = _written(result, build)
+    report = _written(result)
     print(
         f"\n{result.health.sentence}\n"
         f"Report  {report}\n"
@@ -93,8 +92,10 @@ def run_and_report(run: Callable[[str], TrainResult | None]) -> int:
     return 1 if result.health.level == "bad" else 0
 
 
-def _written(result: TrainResult, build: Callable[[TrainResult], str]) -> Path:
+def _written(result: TrainResult) -> Path:
+    """Write the run's report; return where it is."""
     from plusx.files import write_text
+    from plusx.report.training import build
 
     report = result.folder / "report.html"
     write_text(report, build(result))

@@ -11,8 +11,8 @@ from plusx import parts
 from plusx.branch import CBAM, ECA, GATES, SE, Gate, gated
 from plusx.errors import InputError
 from plusx.zoo.depths import IMAGENET_DEPTHS
-from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network, Options
-from plusx.zoo.resnet import TRANSFORMS, resnet
+from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network
+from plusx.zoo.resnet import OPTIONS, resnet
 from plusx.zoo.resnext import aggregated
 
 __all__ = ["FAMILIES", "attended", "of_depth", "senet"]
@@ -81,8 +81,7 @@ _eca_d = partial(
 _cbam = partial(of_depth, partial(attended, attention=CBAM))
 
 _GATES = {**GATES, "se": se_of_eight}
-_OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
-_GATED = {**_OPTIONS, "attention": _GATES}
+_GATED = {**OPTIONS, "attention": _GATES}
 _SE = partial(
     Family,
     paper="Hu et al. 2017, Squeeze-and-excitation networks",

@@ -11,8 +11,8 @@ from torch import nn
 from plusx import parts
 from plusx.branch import GATES, Gate, bam_unit, non_local_unit
 from plusx.zoo.attention import of_depth
-from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network, Options
-from plusx.zoo.resnet import TRANSFORMS, resnet
+from plusx.zoo.network import Family, Network
+from plusx.zoo.resnet import OPTIONS, resnet
 
 __all__ = ["FAMILIES", "interleaved", "non_local_resnet"]
 
@@ -109,7 +109,6 @@ def non_local_resnet(
 
 
 _non_local = partial(of_depth, non_local_resnet)
-_OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
 
 FAMILIES = (
     Family(
@@ -122,7 +121,7 @@ FAMILIES = (
         num_classes=1000,
         models={"bam_resnet50": _bam(50)},
         sized={"bam_resnet{}": _bam},
-        options=_OPTIONS,
+        options=OPTIONS,
         small_size=32,
         deviations=(
             "ReLUs stand between the layers of both branches; the equations leave them out",
@@ -141,7 +140,7 @@ FAMILIES = (
         num_classes=1000,
         models={"nonlocal_resnet50": _non_local(50)},
         sized={"nonlocal_resnet{}": _non_local},
-        options={**_OPTIONS, "pairwise": _PAIRWISE},
+        options={**OPTIONS, "pairwise": _PAIRWISE},
         small_size=32,
         deviations=(
             "for images; the paper's networks see video, with the same blocks in the same places",

@@ -13,7 +13,6 @@ from plusx.errors import InputError
 __all__ = [
     "SHORTCUTS",
     "STEMS",
-    "Chain",
     "Config",
     "Family",
     "Network",
@@ -68,16 +67,6 @@ class Config:
     num_classes: int
     in_channels: int
     options: Mapping[str, Option] = field(default_factory=dict)
-
-
-@final
-class Chain(nn.Sequential):
-    """Parts one after another, each of which sees the context too."""
-
-    def forward(self, x: Tensor, *context: object) -> Tensor:
-        for part in self:
-            x = part(x, *context)
-        return x
 
 
 @final

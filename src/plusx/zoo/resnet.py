@@ -14,6 +14,7 @@ from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network, Options, cifar_
 
 __all__ = [
     "FAMILIES",
+    "OPTIONS",
     "TRANSFORMS",
     "resnet",
     "resnet18",
@@ -104,7 +105,7 @@ TRANSFORMS = {
     "bottleneck": parts.bottleneck,
     "bottleneck-2015": parts.bottleneck_2015,
 }
-_OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
+OPTIONS: Options = {"stem": STEMS, "shortcut": SHORTCUTS, "transform": TRANSFORMS}
 _PAPER = "He et al. 2015, Deep residual learning for image recognition"
 _EQUATION = "y = relu(shortcut(x) + transform(x))"
 _V1_5 = "the stride of a bottleneck stands in its 3x3, the paper's is in the first 1x1"
@@ -126,7 +127,7 @@ FAMILIES = (
             "resnet152": resnet152,
             "resnet200": resnet200,
         },
-        options=_OPTIONS,
+        options=OPTIONS,
         deviations=(f"{_V1_5} (transform=bottleneck-2015)",),
         published={"resnet50": "76.13% ImageNet top-1 (torchvision, 2015 recipe)"},
     ),
@@ -143,7 +144,7 @@ FAMILIES = (
             for depth in (20, 32, 44, 56, 110, 164, 1001, 1202)
         },
         sized={"resnet{}": resnet_cifar},
-        options=_OPTIONS,
+        options=OPTIONS,
         small_size=8,
         deviations=("the zero channels of a padded shortcut stand on both sides",),
         published={
