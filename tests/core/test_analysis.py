@@ -1,5 +1,7 @@
 """Summary, signal and evaluation against what can be worked out by hand."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,22 @@ def test_signal_is_plain_autograd() -> None:
     stem = torch.cat([p.grad.flatten() for p in model.stem.parameters() if p.grad is not None])
     assert found.parts[0].gradient == pytest.approx(stem.norm().item(), rel=1e-4)
     assert found.parts[0].share is None and found.parts[1].share is not None
+
+
+def test_signal_of_a_frozen_part_is_none_and_the_rest_as_before() -> None:
+    model = create("resnet8", num_classes=10)
+    batch = torch.randn(8, 3, 8, 8), torch.randint(0, 10, (8,))
+    free = signal(model, *batch)
+    model.stem.requires_grad_(False)
+    found = signal(model, *batch)
+    assert found.parts[0].gradient is None and "frozen" in found.table()
+    assert found.parts[1:] == free.parts[1:] and math.isnan(found.gradients()[0])
+    modes = [module.training for module in model.modules()]
+    still = signal(model, *batch, still=[model.stem])
+    assert still.activations[0] != found.activations[0]  # its statistics are the running ones
+    assert [module.training for module in model.modules()] == modes
+    with pytest.raises(InputError, match="every parameter of the network is frozen"):
+        signal(model.requires_grad_(False), *batch)
 
 
 def test_signal_sees_an_idle_unit_and_dead_channels() -> None:

@@ -1,5 +1,7 @@
 """What happens to signal and gradient, unit by unit, in one training step?"""
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes, profile
 from plusx.analysis.outline import outline
 from plusx.analysis.untouched import untouched
+from plusx.errors import InputError
 from plusx.tape import record, watch
 from plusx.unit import outer_units
 
@@ -26,12 +29,13 @@ ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Mish, nn.Ha
 class PartSignal:
     """A part of the network: `gradient` is the L2 norm of the gradient of its parameters.
 
+    It is None where the part is frozen: none of its parameters asks for a gradient.
     `share` = norm of transform(x) / norm of shortcut(x) over the batch, for a residual unit: how
     much the unit changes its input. None elsewhere.
     """
 
     name: str
-    gradient: float
+    gradient: float | None
     share: float | None
 
 
@@ -60,12 +64,17 @@ class Signal:
         """Return the figures as plain JSON values."""
         return asdict(self)
 
+    def gradients(self) -> list[float]:
+        """Return the gradient of each part, NaN where it is frozen."""
+        return [math.nan if part.gradient is None else part.gradient for part in self.parts]
+
     def table(self) -> str:
         """List the parts, then the activations, from input to output."""
         parts = [("part", "gradient", "transform / shortcut")]
         for part in self.parts:
             share = "-" if part.share is None else f"{part.share:.4g}"
-            parts.append((part.name, f"{part.gradient:.4g}", share))
+            gradient = "frozen" if part.gradient is None else f"{part.gradient:.4g}"
+            parts.append((part.name, gradient, share))
         activations = [("", "activation", "mean", "std", "dead")]
         for index, a in enumerate(self.activations, 1):
             figures = (f"{a.mean:.4g}", f"{a.std:.4g}", f"{a.dead:.1%}")
@@ -78,18 +87,25 @@ class Signal:
         Call it again with the same axes for another signal of the same network.
         """
         ax = ax or new_axes()
-        norms = [part.gradient for part in self.parts]
-        profile(ax, norms, names=[part.name for part in self.parts], label=label)
+        profile(ax, self.gradients(), names=[part.name for part in self.parts], label=label)
         ax.set_xlabel("norm of the gradient")
         return ax
 
 
-def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:
+def signal(
+    model: nn.Module, images: Tensor, labels: Tensor, *, still: Sequence[nn.Module] = ()
+) -> Signal:
     """Measure one forward and backward pass of cross-entropy in training mode; no step is taken.
 
-    `images` (B, C, H, W) as the network takes them, `labels` (B,). The model, its statistics, its
-    gradients and the random state are left as they were.
+    `images` (B, C, H, W) as the network takes them, `labels` (B,); the modules of `still` stand in
+    evaluation mode, as frozen ones do. The model, its statistics, its gradients and the random
+    state are left as they were. Raises `InputError` where all parameters are frozen.
     """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(
+            "every parameter of the network is frozen, expected one that learns: there is no "
+            "gradient to measure; call requires_grad_() on a part of it"
+        )
     activations = {n: m for n, m in model.named_modules() if isinstance(m, ACTIVATIONS)}
     seen: dict[str, ActivationSignal] = {}
 
@@ -98,6 +114,8 @@ def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:
 
     with untouched(model), record(model) as tape, watch(activations, see), torch.enable_grad():
         model.train()
+        for module in still:
+            module.eval()
         loss = F.cross_entropy(model(images).float(), labels)
         loss.backward()
         shares = {
@@ -112,11 +130,12 @@ def signal(model: nn.Module, images: Tensor, labels: Tensor) -> Signal:
 
 
 def _part(address: str, part: nn.Module, shares: dict[str, float]) -> PartSignal:
-    grads = [p.grad for p in part.parameters() if p.grad is not None]
+    learning = [p for p in part.parameters() if p.requires_grad]
+    grads = [p.grad for p in learning if p.grad is not None]
     norm = torch.stack([grad.float().norm() for grad in grads]).norm() if grads else 0.0
     inside = [unit.name for unit in outer_units(part)]
     share = shares[f"{address}.{inside[0]}".rstrip(".")] if len(inside) == 1 else None
-    return PartSignal(address, float(norm), share)
+    return PartSignal(address, float(norm) if learning else None, share)
 
 
 def _activation(name: str, y: Tensor) -> ActivationSignal:

@@ -75,13 +75,19 @@ def _gradient(probes: Sequence[Probe]) -> Html:
 
 
 def _extremes(signal: Signal) -> str:
-    known = [part for part in signal.parts if math.isfinite(part.gradient)]
+    known = [
+        (gradient, part.name)
+        for gradient, part in zip(signal.gradients(), signal.parts, strict=True)
+        if math.isfinite(gradient)
+    ]
+    frozen = sum(part.gradient is None for part in signal.parts)
+    still = f" {frozen} of {len(signal.parts)} parts are frozen and get none." if frozen else ""
     if not known:
-        return "At the last probe no gradient was a finite number."
-    low, high = (choose(known, key=lambda part: part.gradient) for choose in (min, max))
+        return f"At the last probe no gradient was a finite number.{still}"
+    (low, weakest), (high, strongest) = min(known), max(known)
     return (
-        f"At the last probe it is strongest in {high.name} ({number(high.gradient)}) and weakest "
-        f"in {low.name} ({number(low.gradient)})."
+        f"At the last probe it is strongest in {strongest} ({number(high)}) and weakest "
+        f"in {weakest} ({number(low)}).{still}"
     )
 
 
@@ -95,7 +101,7 @@ def _change(probes: Sequence[Probe]) -> Html:
 
 
 def _gradients(signal: Signal) -> list[float]:
-    return [part.gradient for part in signal.parts]
+    return signal.gradients()
 
 
 def _shares(signal: Signal) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 from plusx.analysis.evaluation import Evaluation
 from plusx.train.config import TrainConfig
 from plusx.train.result import Epoch, Probe
-from plusx.train.trackers import curves_of
+from plusx.train.trackers import curves_of, gradients_of
 
 __all__ = ["TensorBoard"]
 
@@ -42,8 +42,8 @@ class TensorBoard:
         if self._writer is None:
             return
         for probe in probes:
-            for part in probe.signal.parts:
-                self._writer.add_scalar(f"gradient/{part.name}", part.gradient, probe.step)
+            for name, value in gradients_of(probe).items():
+                self._writer.add_scalar(name, value, probe.step)
 
     def test(self, result: Evaluation) -> None:
         """Add the test."""

@@ -20,6 +20,7 @@ from plusx.train.step import take_step
 from plusx.train.stop import NonFiniteLossError, StoppedError, StopRequest
 from plusx.train.tally import Tally
 from plusx.train.trackers import Tracking
+from plusx.train.tune import freeze
 
 __all__ = ["fit"]
 
@@ -139,7 +140,9 @@ def _probe_if_due(setup: Setup, progress: Progress, probe: tuple[Tensor, Tensor]
     network = setup.network
     if setup.ranks.world > 1:
         network = copy.deepcopy(network)  # DDP counts every backward pass through its own
-    found = signal(network, *probe)
+    tuning = setup.tuning_at(step, network)
+    freeze(tuning)
+    found = signal(network, *probe, still=tuning.still)
     progress.probes.append(Probe(step, step / setup.steps, found))
     return time.perf_counter() - began
 

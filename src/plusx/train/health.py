@@ -42,12 +42,20 @@ def health(
     level: Literal["good", "warning", "bad"] = "good"
     if findings and findings[0].level in ("bad", "warning"):
         level = "bad" if findings[0].level == "bad" else "warning"
-    return Health(level, _sentence(level, findings, epochs, test), tuple(findings))
+    frozen = bool(probes) and any(part.gradient is None for part in probes[-1].signal.parts)
+    sentence = _sentence(level, findings, epochs, test, frozen=frozen)
+    return Health(level, sentence, tuple(findings))
 
 
 def _sentence(
-    level: str, findings: Sequence[Finding], epochs: Sequence[Epoch], test: Evaluation | None
+    level: str,
+    findings: Sequence[Finding],
+    epochs: Sequence[Epoch],
+    test: Evaluation | None,
+    *,
+    frozen: bool,
 ) -> str:
+    learns = " that learns" if frozen else ""
     if test is not None:
         result = f"{test.accuracy:.1%} of {test.count:,} test images are classified correctly"
     elif epochs:
@@ -55,7 +63,7 @@ def _sentence(
     else:
         result = "the run ended before its first epoch did"
     if level == "good":
-        return f"Healthy: {result}; gradients reach every part and no unit is idle."
+        return f"Healthy: {result}; gradients reach every part{learns} and no unit is idle."
     start = {"bad": "Something is wrong", "warning": "Worth a look"}[level]
     return f"{start}: {findings[0].title[0].lower()}{findings[0].title[1:]}; {result}."
 
@@ -122,9 +130,10 @@ def _deviation(share: float, count: int) -> float:
 def _network(probe: Probe) -> list[Finding]:
     found = []
     parts = probe.signal.parts
-    blocks = [part for part in parts[1:-1] if part.gradient > 0] or list(parts)
-    ratio = blocks[0].gradient / max(blocks[-1].gradient, 1e-30)
-    silent = [part.name for part in parts if part.gradient == 0]
+    norms = {p.name: p.gradient for p in parts if p.gradient is not None}  # frozen ones get none
+    blocks = [p.name for p in parts[1:-1] if norms.get(p.name, 0) > 0] or list(norms)
+    ratio = norms[blocks[0]] / max(norms[blocks[-1]], 1e-30)
+    silent = [name for name, norm in norms.items() if norm == 0]
     if silent:
         found.append(
             Finding(
@@ -139,7 +148,7 @@ def _network(probe: Probe) -> list[Finding]:
             Finding(
                 "warning",
                 f"The gradient {word} on its way to the first layers",
-                f"{blocks[0].name} gets {ratio:.2g} times the gradient of {blocks[-1].name}. "
+                f"{blocks[0]} gets {ratio:.2g} times the gradient of {blocks[-1]}. "
                 "Shortcuts, normalisation or another initialisation would help.",
             )
         )

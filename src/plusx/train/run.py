@@ -37,7 +37,7 @@ from plusx.train.state import Progress, load_checkpoint
 from plusx.train.stop import NonFiniteLossError, stop_request
 from plusx.train.together_norm import share_norms
 from plusx.train.trackers import Tracker, Tracking, open_trackers, track_names
-from plusx.train.tune import tuning
+from plusx.train.tune import freeze, tuning
 
 __all__ = ["free_folder", "prepare", "resume", "train"]
 
@@ -141,6 +141,10 @@ def _assembled(
     network = fabric.to_device(network)
     assert config.tune is not None
     learning = tuning(network, config.tune)
+    if config.tune == "head":
+        freeze(learning)
+    if config.tune != "all":
+        choices.append(f"{learning}{' at first' * (config.tune == 'gradual')}")
     forward, cost = recomputing(network, config, data)
     forward, compiled = compiling(forward, network, config, data)
     wrapped, optimizer = fabric.setup(forward, optimizer_for(network, learning, config))

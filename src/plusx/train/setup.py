@@ -112,12 +112,12 @@ class Setup:
         seed = self.config.seed
         return Views(self.data.policy, size, lambda n: generator_for(seed, "augment", *what, n))
 
-    def tuning_at(self, step: int) -> Tuning:
-        """Say what learns at step `step` of the run, and how fast."""
+    def tuning_at(self, step: int, network: Network | None = None) -> Tuning:
+        """Say what learns at step `step` of the run and how fast, in the network or a copy."""
         kind = self.config.tune
         assert kind is not None, "settings are resolved before a run is set up"
         share = step / self.total_steps if kind == "gradual" else 0.0
-        return tuning(self.network, kind, share=share)
+        return tuning(network or self.network, kind, share=share)
 
     @property
     def probe_images(self) -> int:

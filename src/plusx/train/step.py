@@ -16,7 +16,7 @@ from plusx.train.schedule import rate
 from plusx.train.seeds import generator_for, seed_for
 from plusx.train.setup import Setup
 from plusx.train.state import Progress
-from plusx.train.tune import drop_gradients, set_modes
+from plusx.train.tune import drop_gradients, freeze, set_modes
 
 __all__ = ["altered", "take_step"]
 
@@ -32,6 +32,8 @@ def take_step(setup: Setup, progress: Progress, batch: Batch, tally: Tensor) -> 
     images, targets = _prepared(setup, batch, place)
     tuning = setup.tuning_at(progress.steps_done(setup.steps))
     set_modes(setup.network, tuning)
+    if setup.ranks.world == 1:
+        freeze(tuning)
     progress.learning_rate = setup.peak * progress.rate_scale * _multiple(setup, progress)
     set_rates(setup.optimizer, tuning, progress.learning_rate)
     torch.manual_seed(seed_for(config.seed, "network", *place, *rank))

@@ -21,6 +21,7 @@ __all__ = [
     "Tracking",
     "WandbTracker",
     "curves_of",
+    "gradients_of",
     "open_trackers",
     "track_names",
 ]
@@ -135,7 +136,7 @@ class WandbTracker:
     def probes(self, probes: Sequence[Probe]) -> None:
         """Log the gradients."""
         for probe in probes:
-            self._run.log({**_gradients(probe), "step": probe.step})
+            self._run.log({**gradients_of(probe), "step": probe.step})
 
     def test(self, result: Evaluation) -> None:
         """Put the test among the run's final figures."""
@@ -180,7 +181,7 @@ class MlflowTracker:
     def probes(self, probes: Sequence[Probe]) -> None:
         """Log the gradients."""
         for probe in probes:
-            self._module.log_metrics(_mlflow_names(_gradients(probe)), step=probe.step)
+            self._module.log_metrics(_mlflow_names(gradients_of(probe)), step=probe.step)
 
     def test(self, result: Evaluation) -> None:
         """Log the test."""
@@ -253,8 +254,10 @@ def curves_of(epoch: Epoch) -> dict[str, float]:
     }
 
 
-def _gradients(probe: Probe) -> dict[str, float]:
-    return {f"gradient/{part.name}": part.gradient for part in probe.signal.parts}
+def gradients_of(probe: Probe) -> dict[str, float]:
+    """Return the gradients' names and values at a probe; a frozen part has none."""
+    parts = probe.signal.parts
+    return {f"gradient/{p.name}": p.gradient for p in parts if p.gradient is not None}
 
 
 def _figures(result: Evaluation) -> dict[str, float]:

@@ -133,8 +133,8 @@ def freeze(tuning: Tuning) -> None:
 
     A parameter without a gradient is skipped by every optimizer of torch, momentum and weight decay
     included, so it stays the same bit for bit. DistributedDataParallel looks at `requires_grad`
-    once, when it wraps: there call this before it for "head", and for "gradual" leave it out and
-    call `drop_gradients` in every step.
+    once, when it wraps, and waits for every gradient it saw asked for: there this is called before
+    it for "head", and for "gradual" `drop_gradients` alone in every step, with the same result.
     """
     for group in tuning.groups:
         for parameter in group.params:
