@@ -8,7 +8,7 @@ import torch
 from test_run import SHORT, weights
 from watchers import Silent
 
-from plusx import InputError
+from plusx import InputError, create, save
 from plusx.data import open_data
 from plusx.train import run
 from plusx.train.choose import choose
@@ -62,6 +62,48 @@ def test_small_data_is_settled_by_parameters_and_images() -> None:
     assert found.erase == 0.0  # what the user says stands
     enough, _ = choose(replace(config, model="mlp2_8"), open_data("digits"))
     assert enough.policy == "none"
+
+
+def test_the_flag_is_the_recipe() -> None:
+    data = open_data("digits")
+    by_recipe, said = choose(TrainConfig(data="digits", recipe="small-data"), data)
+    by_flag, told = choose(TrainConfig(data="digits", small_data=True), data)
+    assert by_flag == replace(by_recipe, small_data=True) and told == said
+    again, nothing = choose(by_flag, data)  # as a run does that goes on
+    assert again == by_flag and nothing == []
+
+
+def test_small_data_beside_a_recipe_wins_over_it_and_says_so() -> None:
+    given = TrainConfig(
+        data="digits", model="resnet110", recipe="wide-resnet", small_data=True, erase=0.0
+    )
+    found, said = choose(given, open_data("digits"))
+    assert (found.policy, found.epochs) == ("trivialaugment", 47)  # not none and 200
+    assert found.schedule == "step" and found.learning_rate == 0.1 and found.recipe == "wide-resnet"
+    assert found.erase == 0.0 and "erase 0.25 would be advised; what was given stands" in said
+    assert said[-1] == "All else is as the recipe wide-resnet says"
+
+
+def test_small_data_slows_given_weights_whatever_rate_a_recipe_has(tmp_path: Path) -> None:
+    save(create("resnet20", num_classes=10, in_channels=1, stem="small"), tmp_path / "model")
+    given = TrainConfig(data="digits", weights=str(tmp_path / "model"), small_data=True)
+    for recipe in (None, "fine-tune", "wide-resnet"):
+        found, said = choose(replace(given, recipe=recipe, batch_size=64), open_data("digits"))
+        assert found.learning_rate == pytest.approx(0.1 * 0.1 * 64 / 128)
+        assert found.tune == "layerwise" and any("learning_rate_multiple" in s for s in said)
+    found, said = choose(replace(given, learning_rate=0.3), open_data("digits"))
+    assert found.learning_rate == 0.3
+    assert "learning_rate_multiple 0.1 would be advised; what was given stands" in said
+
+
+def test_nothing_is_dropped_where_there_is_no_unit() -> None:
+    for model, options in (("plain110", {}), ("resnet1202", {"shake_drop": 0.5})):
+        given = TrainConfig(data="digits", small_data=True, model=model, options=options)
+        found, said = choose(given, open_data("digits"))
+        assert found.drop_path == 0 and "drop_path" not in found.options
+        assert not any(line.startswith("drop_path") for line in said)
+    given = TrainConfig(data="digits", small_data=True, model="resnet1202")
+    assert choose(given, open_data("digits"))[0].drop_path == 0.2
 
 
 @pytest.mark.parametrize(

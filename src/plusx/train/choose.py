@@ -14,6 +14,7 @@ from plusx.train.config import TrainConfig
 from plusx.train.initial import network_in
 from plusx.train.optimize import PER_BATCH
 from plusx.train.small_data import advise
+from plusx.unit import outer_units
 from plusx.zoo import Config, Network
 from plusx.zoo.network import images
 
@@ -46,14 +47,16 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
         options.setdefault("image_size", data.input.size)
     count = len(data.train)
     named = config.recipe or ("quick" if small and count <= QUICK_IMAGES else "usual")
-    if config.recipe is None:
+    if config.recipe is None and config.small_data:
+        named = "small-data"
+    elif config.recipe is None:
         said.append(f"Recipe {named}: {count:,} images of {data.input.size} pixels")
     config = replace(config, model=model, options=options)
-    multiple = 1.0
-    if named == "small-data":
-        config, multiple, why = _for_few(config, data)
+    multiple = None
+    if config.small_data or named == "small-data":
+        config, multiple, why = _for_few(config, data, named)
         said += why
-    epochs, config = config.epochs, config.following(named)
+    asked, config = config, config.following(named)
     batch_size = config.batch_size or _batch_size(count)
     if batch_size > count:
         raise InputError(
@@ -65,10 +68,11 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
             f"batch-size is {batch_size} for {world} process(es) and {config.accumulate} part(s); "
             "give one that is a multiple of both together"
         )
-    if epochs is None:
+    if asked.epochs is None:
         least = -(-config.least_steps // (count // batch_size))
         config = replace(config, epochs=max(config.epochs, least))
-    rate, at = PER_BATCH[config.optimizer]
+    usual, at = PER_BATCH[config.optimizer]
+    rate = asked.learning_rate if multiple else config.learning_rate
     if config.drop_path:
         options.setdefault("drop_path", config.drop_path)
     device = available(config.device)
@@ -76,7 +80,7 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
         config,
         options=options,
         batch_size=batch_size,
-        learning_rate=config.learning_rate or multiple * rate * batch_size / at,
+        learning_rate=rate or (multiple or 1.0) * usual * batch_size / at,
         tune=config.tune or "all",
         size=data.input.size,
         in_memory=data.in_memory,
@@ -86,17 +90,31 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     ), said
 
 
-def _for_few(config: TrainConfig, data: Data) -> tuple[TrainConfig, float, list[str]]:
-    """Settle what depends on parameters and images; return also the rate's multiple, and why."""
+def _for_few(
+    config: TrainConfig, data: Data, recipe: str
+) -> tuple[TrainConfig, float | None, list[str]]:
+    """Settle what depends on parameters and images: above the recipe, below what was given.
+
+    Return also the multiple of the optimizer's usual rate, None for the recipe's own, and why.
+    """
     assert config.model is not None
     with torch.device("meta"):
         network = _made(config, data)
     params = sum(p.numel() for p in network.parameters())
     found = advise(params, len(data.train), pretrained=config.weights is not None)
-    changes = dict(found.changes)
-    multiple = float(changes.pop("learning_rate_multiple", 1.0))
-    open_ones = {name: v for name, v in changes.items() if getattr(config, name) is None}
-    return replace(config, **open_ones), multiple, found.lines()  # type: ignore[arg-type]
+    if "shake_drop" in config.options or not outer_units(network):  # nothing to drop, or dropped
+        found = replace(found, why=tuple(c for c in found.why if c.field != "drop_path"))
+    fields = {"learning_rate_multiple": "learning_rate"}
+    given = {name: getattr(config, fields.get(name, name)) for name in found.changes}
+    changes = {name: value for name, value in found.changes.items() if given[name] is None}
+    if found.changes and not changes:
+        return config, None, []  # a run that goes on: all was settled and said
+    lines = found.lines({name: v for name, v in given.items() if v is not None})
+    if changes and recipe != "small-data":
+        lines.append(f"All else is as the recipe {recipe} says")
+    multiple = changes.pop("learning_rate_multiple", None)
+    changed = replace(config, **changes)  # type: ignore[arg-type]
+    return changed, None if multiple is None else float(multiple), lines
 
 
 def _built_in(given: Config) -> dict[str, str | int | float]:

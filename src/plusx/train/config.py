@@ -39,6 +39,9 @@ class TrainConfig(Recipe):
     recipe: str | None = None
     """quick (up to 100,000 small images), usual, he2015-cifar, he2015-imagenet, wide-resnet,
     densenet, rsb-a2, rsb-a3, fine-tune or small-data."""
+    small_data: bool = False
+    """Change what parameters ask for that outnumber the images, and say why. By itself the recipe
+    small-data; beside another its changes win over that recipe's settings."""
     size: int | None = None
     """Side of the network's input in pixels."""
     flip: bool | None = None
@@ -60,6 +63,10 @@ class TrainConfig(Recipe):
     at rates that fall with depth (layerwise)."""
     norms: Literal["apart", "together"] = "apart"
     """Batch norms of several processes: each over its own images, or over all."""
+    shard: bool = False
+    """Split every parameter, with its gradient and the optimizer's state, over the processes."""
+    stages: int = 1
+    """Cut the network along its units into so many stages, a process each."""
     recompute: Literal["none", "auto", "all"] = "none"
     """Units whose activations are computed twice to save memory; auto: as the budget needs."""
     memory_budget: float | None = None
@@ -81,6 +88,7 @@ class TrainConfig(Recipe):
         for name, least, expected in (
             ("size", 1, "1 or more pixels"),
             ("workers", 0, "0 or more"),
+            ("stages", 1, "1 or more"),
             ("memory_budget", 0, "0 or more gigabytes"),
         ):
             value = getattr(self, name)

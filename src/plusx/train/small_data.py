@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from plusx.errors import InputError
@@ -48,8 +49,8 @@ class Change:
 class Advice:
     """Parameters a sample, the band in which that lies, and what to change.
 
-    `learning_rate_multiple` among the fields multiplies the recipe's rate; `drop_path` is an option
-    of the network; all others replace the recipe's value.
+    `learning_rate_multiple` among the fields multiplies the optimizer's usual rate; `drop_path` is
+    an option of the network; all others replace the recipe's value.
     """
 
     num_params: int
@@ -64,15 +65,23 @@ class Advice:
         """The new values by field."""
         return {change.field: change.value for change in self.why}
 
-    def lines(self) -> list[str]:
-        """Say it in words: the ratio, then a line a change."""
+    def lines(self, given: Mapping[str, object] = MappingProxyType({})) -> list[str]:
+        """Say it in words: the ratio, then a line a change; what was `given` stands instead."""
         head = (
             f"{self.num_params:,} parameters for {self.num_samples:,} training images: "
             f"{self.ratio:,.3g} a sample ({self.band})"
         )
         if not self.why:
             return [f"{head}; nothing has to change"]
-        return [head, *map(str, self.why)]
+        return [
+            head,
+            *(
+                f"{change.field} {change.value} would be advised; what was given stands"
+                if change.field in given
+                else str(change)
+                for change in self.why
+            ),
+        ]
 
 
 def advise(num_params: int, num_samples: int, pretrained: bool) -> Advice:
