@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from plusx import __version__
 from plusx.cli import main
+from plusx.cli.grouped import TRAIN
+from plusx.train.config import TrainConfig
 
 Run = Callable[..., tuple[int, str, str]]
 TINY = ("--model", "resnet8", "--batch-size", "256", "--device", "cpu")
@@ -51,6 +54,29 @@ def test_help_and_version_do_without_torch(plusx: Run) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "train" in done.stdout, done.stderr
     assert plusx("--version")[:2] == (0, f"{__version__}\n")
+
+
+def test_the_help_of_train_begins_with_what_a_newcomer_needs(
+    plusx: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        status, said, _ = plusx("train", "--help")
+        assert status == 0 and max(map(len, said.splitlines())) <= width
+        words = said.replace("│", " ").split()
+        options = [word for word in words if word.startswith("--")]
+        first = [word for word in options if word in ("--data", "--model", "--recipe", "--epochs")]
+        assert first[1:5] == ["--data", "--model", "--recipe", "--epochs"]  # the first is the usage
+        places = [said.index(f"─ {title} ") for title in TRAIN]
+        assert places == sorted(places) and "─ Other " not in said, "give it a group"
+        assert "--no-flip" in said and "--no-fast" not in said and "--options.NAME" in said
+
+
+def test_every_option_of_train_has_one_place_in_its_help() -> None:
+    own = {"out", "devices", "find_lr", "find_batch_size", "plot", "json"}
+    known = own | {field.name for field in fields(TrainConfig)}
+    listed = [name.replace("-", "_") for names in TRAIN.values() for name in names]
+    assert len(listed) == len(set(listed)) and set(listed) == known
 
 
 def test_train_ends_with_accuracy_health_report_and_model(plusx: Run, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from plusx import __version__
+from plusx.cli.grouped import TRAIN, Grouped
 from plusx.errors import InputError
 
 __all__ = ["app", "main"]
@@ -29,7 +30,12 @@ for _verb, _help in {
     "models": "List the networks that `--model` and `plusx info` know.",
     "info": "Draw a network as a table: units, shapes, parameters, MACs, memory.",
 }.items():
-    app.command(f"plusx.cli.{_verb}:{_verb}", name=_verb, help=_help)
+    app.command(
+        f"plusx.cli.{_verb}:{_verb}",
+        name=_verb,
+        help=_help,
+        help_formatter=Grouped(TRAIN) if _verb == "train" else None,
+    )
 
 
 def main(tokens: Sequence[str] | None = None) -> NoReturn:
