@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from plusx.data import InputSpec, Policy, augment, centre, draw, normalise, seen
+from plusx.data.augment import _copied, _gathered
 from plusx.data.boxes import boxes
 
 SMALL = Policy(padding=4, flip=True, fill=(10, 20, 30))
@@ -40,6 +41,12 @@ def test_against_a_loop_over_the_images(policy: Policy, stored: int, size: int) 
         padded[:, pad : pad + stored, pad : pad + stored] = image
         crop = padded[:, top[at] : top[at] + size, left[at] : left[at] + size]
         assert torch.equal(found[at], crop.flip(2) if policy.flip and mirrored[at] else crop)
+
+
+def test_the_way_of_other_devices_gives_the_same_windows() -> None:
+    images = noise(16, 3, 40, 40)
+    draws = draw(Policy(0, True, (0, 0, 0)), 16, size=32, stored=40, generator=generator())
+    assert torch.equal(_gathered(images, draws, 32), _copied(images, draws, 32))
 
 
 def test_a_pure_function_of_its_generator() -> None:
