@@ -8,7 +8,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 SITE := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
-.PHONY: help demo setup lint check test test-peers docs bench bench-peers clean
+.PHONY: help demo setup lint check test test-peers docs bench bench-gpu clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -53,11 +53,12 @@ $(PEERS_READY): $(READY) tests/peers/requirements.txt
 docs: $(READY)  ## docs/zoo.md from the networks themselves, counted anew (some minutes)
 	$(BIN)/python docs/make.py --counts
 
-bench: $(READY)  ## figures against peers, side by side; writes benchmarks/results/
-	$(BIN)/python benchmarks/run.py
+bench: $(PEERS_READY)  ## figures against peers, side by side, into README; ONLY="zoo input" for some
+	$(BIN)/python benchmarks/run.py $(ONLY)
 
-bench-peers: $(PEERS_READY)  ## speed and memory of the zoo against torchvision's and timm's
-	$(PEERS)/bin/python benchmarks/zoo.py
+bench-gpu: $(PEERS_READY)  ## the same for a CUDA GPU; a line where there is none
+	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/table.py
 
 clean:  ## remove the environment and the caches, no run and no result
 	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info

@@ -13,12 +13,12 @@ claimed.
 """
 
 import math
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from measure import interleaved, medians, ratio, record
+from ledger import TRY, record, row
+from measure import interleaved, medians, ratio
 from plusx.data import (
     Data,
     InMemory,
@@ -167,7 +168,7 @@ def photos(folder: Path, width: int, height: int, count: int) -> Data:
 
 def compare(
     ways: dict[str, Callable[[], int]], rivals: Sequence[str], repeats: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     times = interleaved(ways, repeats=repeats, warmup=1)
     counts = {name: way() for name, way in ways.items()}
     assert len(set(counts.values())) == 1, counts
@@ -178,11 +179,12 @@ def compare(
     }
 
 
-def main(repeats: int = 5) -> None:
-    figures: dict[str, object] = {}
+def main() -> None:
+    figures: dict[str, dict[str, Any]] = {}
+    repeats = 1 if TRY else 5
     keep_freed_memory()
     torch.set_num_threads(1)
-    data = small_images(10_240)
+    data = small_images(1_024 if TRY else 10_240)
     small = Small(data.train)
     figures["32 pixels, in memory"] = compare(
         {
@@ -194,7 +196,10 @@ def main(repeats: int = 5) -> None:
         repeats,
     )
     with tempfile.TemporaryDirectory() as folder:
-        for width, height, count in ((500, 375, 400), (2000, 1500, 100)):
+        for width, height, count in (
+            (500, 375, 64 if TRY else 400),
+            (2000, 1500, 64 if TRY else 100),
+        ):
             data = photos(Path(folder) / str(width), width, height, count)
             assert data.policy.area is not None
             figures[f"photos of about {width}x{height}, 2 workers"] = compare(
@@ -205,8 +210,16 @@ def main(repeats: int = 5) -> None:
                 ("usual",),
                 repeats,
             )
-    record("input", figures)
+    times = {name: of["times the usual loader"] for name, of in figures.items()}
+    record(
+        "input",
+        figures,
+        rows=[
+            row(f"input alone, {name}, images/s against the usual loader", times[name], **wanted)
+            for name, wanted in zip(times, ({"at_least": 10}, {"at_least": 1.5}, {}), strict=True)
+        ],
+    )
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

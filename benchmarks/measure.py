@@ -1,22 +1,16 @@
-"""Two or more ways of doing one thing, timed in turns: medians, ratios, and the machine."""
+"""Two or more ways of doing one thing, timed in turns: medians, ratios, intervals, peaks."""
 
-import json
+import math
 import os
-import platform
 import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from plusx.train.environment import environment
-
-RESULTS = Path(__file__).parent / "results"
+T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # of Student's t, by number of values
 
 
 def interleaved(
@@ -24,12 +18,17 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Time each way once a round, in turns, so that what disturbs one disturbs all: seconds."""
     times: dict[str, list[float]] = {name: [] for name in ways}
+    started = time.perf_counter()
     for round_number in range(warmup + repeats):
         for name, way in ways.items():
             began = time.perf_counter()
             way()
             if round_number >= warmup:
                 times[name].append(time.perf_counter() - began)
+        done, rounds = round_number + 1, warmup + repeats
+        left = (time.perf_counter() - started) / done * (rounds - done)
+        if left > 5 or sys.stderr.isatty():
+            print(f"  round {done}/{rounds}, {left:.0f} s left   ", end="\r", file=sys.stderr)
     return times
 
 
@@ -41,6 +40,12 @@ def ratio(times: Mapping[str, list[float]], ours: str, theirs: str) -> float:
 
 def medians(times: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95% interval of the mean, by Student's t; needs 2 to 5 values."""
+    half = T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.mean(values) - half, statistics.mean(values) + half
 
 
 def peak_apart(script: str, *arguments: str) -> int:
@@ -69,16 +74,3 @@ def _status(field: str) -> int:
     found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return 1024 * int(found[1])
-
-
-def record(name: str, figures: Mapping[str, Any]) -> None:
-    """Write a benchmark's figures, with the machine, to results/NAME.json, and print them."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    unused = ("precision", "pillow", "lightning-fabric")
-    machine = {k: v for k, v in environment(device, "").items() if k not in unused}
-    text = json.dumps({"machine": machine, "figures": figures}, indent=2)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(text + "\n")
-    print(f"{name} on {platform.machine()}, {machine['device']}, {machine['cores']} cores")
-    for key, value in figures.items():
-        print(f"  {key}: {value}")

@@ -10,7 +10,10 @@ _LIBRARY = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):
     _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-import timm  # noqa: E402
+import timm.data  # noqa: E402
+import timm.loss  # noqa: E402
+import timm.optim  # noqa: E402
+import timm.scheduler  # noqa: E402
 import torchvision  # noqa: E402
 
 

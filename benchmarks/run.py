@@ -1,16 +1,65 @@
-"""All benchmarks, one after another: `make bench`. Needs PLUSX_DATA for the training one."""
+"""All benchmarks, or those named, one after another: `make bench`, `make bench ONLY="zoo input"`.
 
-import os
+Each runs in a process of its own, and goes on where it was stopped; README's table is written
+after each. Time left is what they took the last time. `--try` makes everything small.
+"""
 
-import equation
-import starting
+import json
+import signal
+import subprocess
+import sys
+
 import table
-import training
+from ledger import HERE, PEERS, TRY
 
-starting.main()
-equation.main()
-if os.environ.get("PLUSX_DATA"):
-    training.main()
-else:
-    print("training: skipped, PLUSX_DATA names no folder with fashion-mnist")
-table.main()
+NAMES = (
+    *("starting", "planned", "equation", "limit", "input", "densenet_memory", "recompute"),
+    *("training", "zoo", "adaptation", "time_to", "accuracy", "usual_resnet18"),
+)
+AMONG_PEERS = {"zoo", "usual_resnet18"}
+
+
+def took(name: str) -> int | None:
+    path = HERE / "results" / f"{name}.json"
+    found = json.loads(path.read_text()).get("seconds") if path.exists() else None
+    return None if found is None else int(found)
+
+
+def left(names: list[str]) -> str:
+    known = [seconds for name in names if (seconds := took(name)) is not None]
+    unknown = [name for name in names if took(name) is None]
+    beside = f", and {', '.join(unknown)}, never timed before" if unknown else ""
+    return f"about {sum(known) / 60:.0f} min left{beside}"
+
+
+def run(name: str) -> int:
+    python = PEERS if name in AMONG_PEERS else sys.executable
+    if not PEERS.exists() and name in AMONG_PEERS:
+        print(f"{name}: skipped, torchvision and timm are not there (`make test-peers`)")
+        return 0
+    return subprocess.run([str(python), str(HERE / f"{name}.py"), *["--try"] * TRY]).returncode
+
+
+def main(*asked: str) -> int:
+    unknown = set(asked) - set(NAMES)
+    if unknown:
+        print(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+        return 2
+    names, failed = [name for name in NAMES if name in (asked or NAMES)], []
+    for at, name in enumerate(names):
+        print(f"[{at + 1}/{len(names)}] {name}; {left(names[at:])}", flush=True)
+        if run(name):
+            failed.append(name)
+        if not TRY:
+            table.main()
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*(word for word in sys.argv[1:] if word != "--try")))
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on")
+        sys.exit(128 + signal.SIGINT)

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import interleaved, medians, record
+from ledger import TRY, record, row
+from measure import interleaved, medians
 
 NAMES = "create, list_models, units, summary, record, save, load, Residual"
 
 
-def main(repeats: int = 15) -> None:
+def main() -> None:
     def python(code: str) -> None:
         subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -25,19 +26,29 @@ def main(repeats: int = 15) -> None:
             ),
             "plusx --help": lambda: subprocess.run(helper, check=True, capture_output=True),
         },
-        repeats=repeats,
+        repeats=2 if TRY else 15,
     )
     middle = medians(times)
     over = middle["import torch, plusx and all its names"] - middle["import torch"]
+    importing, helping = round(over, 3), round(middle["plusx --help"], 3)
     record(
         "starting",
         {
-            "import plusx over import torch, seconds": round(over, 3),
-            "plusx --help, seconds": round(middle["plusx --help"], 3),
+            "import plusx over import torch, seconds": importing,
+            "plusx --help, seconds": helping,
             "median seconds": middle,
         },
+        rows=[
+            row(
+                "`import plusx` and all its names, over `import torch`",
+                importing,
+                unit="s",
+                at_most=0.15,
+            ),
+            row("`plusx --help`", helping, unit="s", at_most=0.5),
+        ],
     )
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

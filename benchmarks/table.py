@@ -2,49 +2,65 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- figures: made by benchmarks/table.py -->\n", "<!-- end of figures -->"
+ORDER = ("starting", "equation", "zoo", "training", "input", "limit", "time_to", "accuracy")
 
 
-def figures(name: str) -> dict[str, dict[str, object]]:
-    return json.loads((HERE / "results" / f"{name}.json").read_text())["figures"]
+def text(value: float, unit: str) -> str:
+    return f"{value:,}{unit if unit in 'x%' else ' ' + unit}"
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the table; whether it meets what was wanted is computed here."""
+    value, unit = row["value"], row["unit"]
+    measured = text(value, unit)
+    if "highest" in row:
+        measured += f" to {text(row['highest'], unit)}"
+    wanted = "-"
+    if "at_least" in row:
+        wanted = f"at least {text(row['at_least'], unit)}"
+        measured += ", short" * (value < row["at_least"])
+    elif "at_most" in row:
+        wanted = f"at most {text(row['at_most'], unit)}"
+        measured += ", over" * (row.get("highest", value) > row["at_most"])
+    if "note" in row:
+        measured += f" ({row['note']})"
+    return f"| {row['what']} | {wanted} | {measured} |"
+
+
+def accuracies() -> list[str]:
+    """The table of accuracy.json, with the commands."""
+    path = HERE / "results" / "accuracy.json"
+    if not path.exists():
+        return []
+    lines = [
+        "",
+        "| test accuracy of | seeds | mean | 95%, seeds | 95%, images |",
+        "|---|---|---|---|---|",
+    ]
+    for of in json.loads(path.read_text())["figures"].values():
+        ends = [
+            f"{low:.2f}% to {high:.2f}%"
+            for low, high in (of["95% interval over seeds"], of["95% interval over test images"])
+        ]
+        seeds = ", ".join(f"{share:.2f}%" for share in of["accuracy by seed, %"])
+        lines.append(f"| `{of['command']}` | {seeds} | {of['mean, %']:.2f}% | {' | '.join(ends)} |")
+    return lines
 
 
 def table() -> str:
-    starting, equation, training = map(figures, ("starting", "equation", "training"))
-    over, helping = "import plusx over import torch, seconds", "plusx --help, seconds"
-    small, large = equation.values()
-    zoo = figures("zoo")
-    kept = [of["freed memory kept"] for of in zoo.values() if isinstance(of, dict)]
-    step, forward = "training step, times as fast", "forward, times as fast"
+    names = sorted(path.stem for path in (HERE / "results").glob("*.json"))
+    names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
     rows = [
-        ("`import plusx` and all its names, over `import torch`", f"{starting[over]} s"),
-        ("`plusx --help`", f"{starting[helping]} s"),
-        *(
-            (f"{network}, against the same blocks written by hand, {what}", f"{of[key]}x")
-            for network, of in (("resnet20, batch 128", small), ("resnet18 at 224", large))
-            for what, key in (("training step", step), ("forward", forward))
-        ),
-        (
-            "`plusx train`, resnet20 on Fashion-MNIST, images/s against the usual loop "
-            "(DataLoader, per-image transforms, float32)",
-            f"{training['times the usual loop']}x",
-        ),
-        *(
-            (
-                f"{', '.join(n for n, of in zoo.items() if isinstance(of, dict))} against "
-                f"torchvision's and timm's, {what}, freed memory kept (lowest, highest)",
-                f"{min(of[key] for of in kept)}x, {max(of[key] for of in kept)}x",
-            )
-            for what, key in (
-                ("training step", "training, times as fast"),
-                ("inference", "inference, times as fast"),
-            )
-        ),
+        line(row)
+        for name in names
+        for row in json.loads((HERE / "results" / f"{name}.json").read_text())["rows"]
     ]
-    return "\n".join(["| what | figure |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+    return "\n".join(["| what | wanted | measured |", "|---|---|---|", *rows, *accuracies()])
 
 
 def main() -> None:

@@ -6,12 +6,11 @@ and training step (SGD with momentum), batch 8 at 224 pixels, wide 28-10 at batc
 freed memory kept by the C library, as `plusx train` has it; our networks never work in place, so
 without that they wait more often for fresh pages. Memory: peak of a training step over
 what stands before it, each in a process of its own. Building resnet152: <= 1.1x of torchvision's.
-Needs torchvision and timm: run by `make bench-peers` in the peers' environment.
+Runs in the peers' environment, which has torchvision and timm.
 """
 
 import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import peers  # registers torchvision's operators
-from measure import interleaved, medians, peak_above, peak_apart, ratio, record
+from ledger import TRY, Row, Steps, apart, record, row
+from measure import interleaved, medians, peak_above, peak_apart, ratio
 from plusx import create
 from plusx.train.allocator import keep_freed_memory
 
 AS_IS, KEPT = "as it is", "freed memory kept"
+BUILDING = "building resnet152, times the peer's seconds"
 NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
 
 
@@ -82,41 +83,63 @@ def print_speed(name: str, memory: str, repeats: str) -> None:
     print(json.dumps(speed(name, int(repeats))))
 
 
-def apart(*arguments: str) -> dict[str, Any]:
-    """What this file prints for `arguments` in a process of its own, with a heap of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def of_one(name: str, repeats: int) -> dict[str, Any]:
+    pairs = [
+        peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer") for _ in range(3)
+    ]
+    return {
+        "training memory, times the peer's": round(statistics.median(pairs), 3),
+        **{
+            memory: apart(sys.executable, __file__, "--speed", name, memory, str(repeats))
+            for memory in (AS_IS, KEPT)
+        },
+    }
 
 
-def main(repeats: int = 11) -> None:
-    figures: dict[str, Any] = {}
-    for name in NAMES:
-        pairs = [
-            peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer")
-            for _ in range(3)
-        ]
-        figures[name] = {
-            "training memory, times the peer's": round(statistics.median(pairs), 3),
-            **{memory: apart("--speed", name, memory, str(repeats)) for memory in (AS_IS, KEPT)},
-        }
-        print(name, json.dumps(figures[name]), flush=True)
+def building() -> float:
     built = interleaved(
         {whose: lambda w=whose: make("resnet152", w) for whose in ("plusx", "peer")}, repeats=7
     )
-    figures["building resnet152, times the peer's seconds"] = round(
-        1 / ratio(built, "plusx", "peer"), 3
-    )
-    record("zoo", figures)
+    return round(1 / ratio(built, "plusx", "peer"), 3)
+
+
+def rows(figures: dict[str, Any]) -> list[Row]:
+    networks = {name: of for name, of in figures.items() if name != BUILDING}
+    against = f"{', '.join(networks)} against torchvision's and timm's"
+    made = []
+    for what in ("training", "inference"):
+        values = [of[KEPT][f"{what}, times as fast"] for of in networks.values()]
+        made.append(
+            row(
+                f"{against}, {what}, {KEPT}: lowest to highest",
+                min(values),
+                highest=max(values),
+                at_least=0.98,
+            )
+        )
+    values = [of["training memory, times the peer's"] for of in networks.values()]
+    memory = "the same, memory of a training step, lowest to highest"
+    made.append(row(memory, min(values), highest=max(values), at_most=1.02))
+    made.append(row("building resnet152, against torchvision's", figures[BUILDING], at_most=1.1))
+    return made
+
+
+def main() -> None:
+    names, repeats = (NAMES[:1], 1) if TRY else (NAMES, 11)
+    steps = Steps("zoo", total=len(names) + 1, repeats=repeats)
+    figures: dict[str, Any] = {
+        name: steps.once(name, lambda n=name: of_one(n, repeats)) for name in names
+    }
+    figures[BUILDING] = steps.once(BUILDING, building)
+    record("zoo", figures, rows=rows(figures), seconds=steps.seconds)
+    steps.finish()
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--peak", *arguments]:
             print_peak(*arguments)
-        case ["--speed", *arguments]:
-            print_speed(*arguments)
-        case numbers:
-            main(*map(int, numbers))
+        case ["--speed", name, memory, repeats, *_]:
+            print_speed(name, memory, repeats)
+        case _:
+            main()

@@ -1,0 +1,42 @@
+"""A run of `plusx train` as a person starts it: to its end, or on from where it was stopped."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from typing import Any
+
+from ledger import UNDER_WAY
+
+
+def command(words: list[str]) -> str:
+    return " ".join(["plusx", "train", *words])
+
+
+def plusx_run(name: str, words: list[str]) -> dict[str, Any]:
+    """Train as `plusx train WORDS` does; return accuracy, interval, epochs and seconds.
+
+    "seconds" are those of training and validation, "wall seconds" those of all processes, from the
+    first line of Python to the written report; where the run was stopped on the way there are none.
+    """
+    folder = UNDER_WAY / "runs" / name
+    begun = (folder / "config.json").exists()
+    verb = ["resume", str(folder)] if begun else ["train", *words, "--out", str(folder)]
+    began = time.perf_counter()
+    if not (folder / "report.html").exists():
+        done = subprocess.run([sys.executable, "-m", "plusx", *verb], stdout=subprocess.DEVNULL)
+        if done.returncode not in (0, 1):  # 1: the answer is bad news, but an answer
+            raise SystemExit(done.returncode)
+    wall = time.perf_counter() - began
+    lines = list(map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()))
+    epochs = [line for line in lines if line["event"] == "epoch"]
+    test = next(line for line in lines if line["event"] == "test")
+    shutil.rmtree(folder)
+    return {
+        "accuracy": test["accuracy"],
+        "interval of the test images": test["interval"],
+        "epochs": len(epochs),
+        "seconds": sum(epoch["seconds"] for epoch in epochs),
+        "wall seconds": None if begun else wall,
+    }
