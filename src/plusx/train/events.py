@@ -6,8 +6,8 @@ from typing import Any
 
 from plusx.analysis.evaluation import Evaluation
 from plusx.train.config import TrainConfig
+from plusx.train.curves import curves_of, figures_of, gradients_of
 from plusx.train.result import Epoch, Probe
-from plusx.train.trackers import curves_of, gradients_of
 
 __all__ = ["TensorBoard"]
 
@@ -27,7 +27,9 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self._writer = SummaryWriter(str(self._folder), purge_step=self._first_step or None)
+        # the purged step goes too, and at first_step lies the end of the last whole epoch
+        purged = self._first_step + 1 if self._first_step else None
+        self._writer = SummaryWriter(str(self._folder), purge_step=purged)
 
     def epoch(self, epoch: Epoch) -> None:
         """Add the curves."""
@@ -48,7 +50,8 @@ class TensorBoard:
     def test(self, result: Evaluation) -> None:
         """Add the test."""
         if self._writer is not None:
-            self._writer.add_scalar("test/accuracy", result.accuracy)
+            for name, value in figures_of(result).items():
+                self._writer.add_scalar(name, value)
 
     def close(self, *, finished: bool) -> None:
         """Close the file."""
