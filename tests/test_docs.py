@@ -5,8 +5,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
-from plusx import list_models
+from plusx import create, list_models
+from plusx.zoo.published import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,3 +39,18 @@ def test_counts_are_fresh(make: ModuleType, name: str) -> None:
     import json
 
     assert json.loads(make.COUNTS.read_text())[name] == make.count(name), "run `make docs`"
+
+
+def test_every_option_of_every_network_has_an_example_that_runs(make: ModuleType) -> None:
+    assert list(make.EXAMPLES) and set(make.EXAMPLES) == set(make.EVERY)
+    for option, (_, example) in make.EXAMPLES.items():
+        assert f"{option}=" in example
+        with torch.device("meta"):
+            eval(example, {"create": create})
+
+
+def test_figures_of_others_are_of_networks_here_and_have_a_source() -> None:
+    assert set(PUBLISHED) <= set(list_models())
+    assert len(PUBLISHED) >= 100
+    for published in PUBLISHED.values():
+        assert "%" in published.figure and "{" not in published.figure and published.source

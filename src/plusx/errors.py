@@ -13,11 +13,14 @@ class InputError(ValueError):
     """
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'resnet20'?" for the nearest known word, or nothing.
+def nearest(word: str, known: Iterable[str], *, count: int = 1) -> str:
+    """Return "; did you mean 'resnet20'?" for the nearest known words, or nothing.
 
     >>> nearest("resnet21", ["resnet20", "plain20"])
     "; did you mean 'resnet20'?"
+    >>> nearest("resnet21", ["resnet20", "plain20", "resnet2"], count=2)
+    "; did you mean 'resnet20' or 'resnet2'?"
     """
-    match = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    matches = [repr(match) for match in difflib.get_close_matches(word, list(known), n=count)]
+    said = " or ".join(filter(None, [", ".join(matches[:-1]), *matches[-1:]]))
+    return f"; did you mean {said}?" if said else ""

@@ -119,21 +119,60 @@ def test_predict_names_what_is_no_image_and_does_the_rest(
 
 
 def test_models_lists_and_filters(plusx: Run) -> None:
-    status, out, _ = plusx("models", "plain3*", "--json")
-    assert status == 0
-    assert [(row["name"], row["params"], row["units"]) for row in json.loads(out)] == [
-        ("plain32", 464_154, 0),
-        ("plain34", 21_623_848, 0),
-    ]
-    assert "resnet1202" in plusx("models")[1]
-    small = plusx("models", "--family", "resnet-cifar", "--max-params", "0.5")[1]
-    assert "resnet32 " in small and "resnet44 " not in small and "Papers" in small
-    assert plusx("models", "--family", "resnets")[0] == 2
+    def names(*words: object) -> list[str]:
+        return [row["name"] for row in json.loads(plusx("models", *words, "--json")[1])]
+
+    assert names("plain3*") == ["plain34", "plain32"]
+    assert names("--family", "resnet-cifar", "--max-params", 0.5) == ["resnet20", "resnet32"]
+    assert names("--family", "resnet", "--min-params", 40, "--max-params", 50) == ["resnet101"]
+    assert names("--family", "resnet", "--max-macs", 2000) == ["resnet18"]
+    assert names("--family", "resnet", "--min-macs", 11000) == ["resnet152", "resnet200"]
+    assert names("depthwise", "3x3 or 5x5")[0] == "efficientnet_b0"
+
+
+def test_models_gives_all_that_is_known(plusx: Run) -> None:
+    (row,) = json.loads(plusx("models", "resnet110", "--family", "resnet-cifar", "--json")[1])
+    assert (row["params"], row["units"], row["input"], row["year"]) == (1_727_962, 54, 32, 2015)
+    assert row["published"] == {
+        "figure": "6.43% error on CIFAR-10, mean of 5 6.61%",
+        "source": "He et al. 2015, table 6",
+    }
+    assert (row["shortcut"], row["merge"]) == ("identity", "Add, ReLU")
+    (row,) = json.loads(plusx("models", "bam_*", "--json")[1])
+    assert row["other_units"][0]["transform"] == "BAM"
+
+
+def test_models_shows_figures_with_their_sources(plusx: Run) -> None:
+    lines = plusx("models", "resnet1*", "--family", "resnet-cifar")[1].splitlines()
+    assert any(line.startswith("resnet-cifar: He et al. 2015, Deep") for line in lines)
+    row = next(line.split() for line in lines if line.startswith("    resnet110 "))
+    assert row[1:4] == ["1.73M", "253M", "6.43%"] and row[-1] == "[1]"
+    assert "  [1] He et al. 2015, table 6" in lines
+    assert "  (identity | 3x3, BN, ReLU, 3x3, BN | Add, ReLU)" in lines
+
+
+def test_info_counts_at_the_networks_own_size(plusx: Run) -> None:
+    for name, size in (("vit_tiny_patch4_16", 16), ("efficientnet_phi1", 258)):
+        found = json.loads(plusx("info", name, "--json")[1])
+        assert found["input_size"] == [3, size, size]
+    out = plusx("info", "highway10", "--options.image_size", 14)[1]
+    assert "one image of 1x14x14" in out
+
+
+def test_info_says_what_a_name_stands_for(plusx: Run) -> None:
+    out = plusx("info", "preact_resnet50")[1]
+    assert "preact_resnet50 is not in the paper" in out and "for an image of 3x32x32" in out
+    assert "the networks for photographs are resnetv2_50" in out
+    out = plusx("info", "resnet20")[1]
+    assert "8.75% error on CIFAR-10 (He et al. 2015, table 6)" in out and "not in" not in out
+    assert "Where it differs from the paper\n  the zero channels" in out
 
 
 def test_info_lays_two_networks_side_by_side(plusx: Run) -> None:
     status, out, _ = plusx("info", "resnet20", "resnet32")
     assert status == 0 and "11 are equal" in out and "stages.2.3 x 2  (none)" in out
+    out = plusx("info", "resnet50", "efficientnet_b3")[1]
+    assert "image of 3x224x224" in out and "image of 3x300x300" in out
 
 
 def test_info_draws_the_network(plusx: Run) -> None:
@@ -148,7 +187,12 @@ def test_info_draws_the_network(plusx: Run) -> None:
     [
         (["info", "resnte20"], "did you mean 'resnet20'"),
         (["info", "resnet20", "--options.stem", "tiny"], "one of small, large, deep"),
+        (["info", "resnet18", "--options.shortcut", "A"], "the paper's A is 'pad' here"),
         (["models", "no-such-network"], "no network matches"),
+        (["models", "--family", "resnets"], "did you mean 'resnet'"),
+        (["models", "--max-params", "nan"], "max-params is nan; expected a number of millions"),
+        (["models", "--min-macs=-1"], "min-macs is -1; expected"),
+        (["models", "--min-macs", "9", "--max-macs", "3"], "no network is in between"),
         (["train", "--data", "nowhere.zip"], "nowhere.zip"),
         (["train", "--data", "digits", "--model", "resnet21"], "20 and 26"),
         (["train", "--data", "digits", "--epochs", "0"], "1 or more"),

@@ -31,20 +31,25 @@ class Comparison:
         }
 
     def table(self) -> str:
-        """Draw the totals side by side, then the rows that differ, one network over the other."""
+        """Draw the totals side by side, then the rows that differ, one network over the other.
+
+        What the other has alike is "=".
+        """
         lines: list[Words] = [("", "shortcut", "transform", "merge", "output", "params", "MACs")]
         for place, one, other in _folded(self.differences):
             lines.append((place, *one))
-            lines.append(("", *other))
+            alike = other[0] != "(none)" and one[0] != "(none)"
+            lines.append(("", *("=" if alike and a == b else b for a, b in zip(one, other))))
         totals = [
-            ("", "parameters", "MACs", "units", "activations"),
-            *((s.name, f"{s.params:,}", f"{s.macs:,}", str(s.units), _mib(s))
+            ("", "parameters", "MACs", "units", "activations", "input"),
+            *((s.name, f"{s.params:,}", f"{s.macs:,}", str(s.units), _mib(s), s.sample)
               for s in (self.one, self.other)),
         ]  # fmt: skip
         head = aligned(totals, words=1, total=0)
         if not self.differences:
             return "\n".join([*head, "", "No row differs."])
-        title = f"Rows that differ, {self.one.name} over {self.other.name}; {self.equal} are equal"
+        order = f"{self.one.name} over {self.other.name}"
+        title = f"Rows that differ, {order} (= is alike); {self.equal} are equal"
         return "\n".join([*head, "", title, "", *aligned(lines, words=5, total=0)])
 
 

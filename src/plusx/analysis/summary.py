@@ -12,6 +12,7 @@ from plusx.analysis.costs import measure
 from plusx.analysis.describe import describe
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.analysis.outline import outline
+from plusx.catalog import family_of
 from plusx.errors import InputError
 from plusx.unit import outer_units, units
 from plusx.zoo import Network
@@ -46,6 +47,7 @@ class Summary:
 
     name: str
     input_size: tuple[int, ...]
+    sample: str
     params: int
     macs: int
     units: int
@@ -65,12 +67,12 @@ class Summary:
             output = "x".join(map(str, row.output))
             words = (name, row.shortcut, row.transform, row.merge, output)
             lines.append((*words, *_figures(group)))
-        return [*lines, ("total", f"{self.units} units", "", "", "", *_figures((self,)))]
+        units = f"{self.units} unit{'s' * (self.units != 1)}"
+        return [*lines, ("total", units, "", "", "", *_figures((self,)))]
 
     def table(self) -> str:
         """Draw the network: a line a unit, equal neighbours on one line, totals last."""
-        size = "x".join(map(str, self.input_size))
-        title = f"{self.name}, one image of {size} (MACs, not FLOPs; activations kept in training)"
+        title = f"{self.name}, one {self.sample} (MACs, not FLOPs; activations kept in training)"
         return "\n".join([title, "", *aligned(self.cells(), words=5, total=1)])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -117,9 +119,11 @@ def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, 
         )
         for name, part in parts.items()
     )
+    size = tuple(inputs[0].shape[1:])
     return Summary(
         name=_name(model),
-        input_size=tuple(inputs[0].shape[1:]),
+        input_size=size,
+        sample=_sample(model, size),
         params=sum(parameter.numel() for parameter in model.parameters()),
         macs=sum(row.macs for row in rows),
         units=len(units(model)),
@@ -140,7 +144,9 @@ def _words(part: nn.Module) -> tuple[str, str, str]:
         place = after.index(unit.module)
         before, after = after[:place], after[place + 1 :]
     branches = ((*before, unit.shortcut), (*before, unit.transform), (unit.merge, *after))
-    shortcut, transform, merge = (", ".join(map(describe, branch)) for branch in branches)
+    shortcut, transform, merge = (
+        ", ".join(filter(None, map(describe, branch))) for branch in branches
+    )
     return shortcut, transform, merge
 
 
@@ -161,6 +167,13 @@ def _name(model: nn.Module) -> str:
     if isinstance(model, Network) and model.config is not None:
         return model.config.name
     return type(model).__name__
+
+
+def _sample(model: nn.Module, size: tuple[int, ...]) -> str:
+    """Say what one input is: "image of 3x32x32", "graph of 18 nodes with 7 features"."""
+    if isinstance(model, Network) and model.config is not None:
+        return family_of(model.config.name).sample.format(*size)
+    return f"{'image' if len(size) == 3 else 'input'} of {'x'.join(map(str, size))}"
 
 
 def _grouped(rows: tuple[Row, ...]) -> list[list[Row]]:

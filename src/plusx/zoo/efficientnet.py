@@ -13,7 +13,7 @@ from typing import Literal
 from torch import nn
 
 from plusx import parts
-from plusx.branch import SE, DropPath
+from plusx.branch import ATTENTION, SE, DropPath, Gate
 from plusx.errors import InputError
 from plusx.zoo.mobilenet import (
     Norm,
@@ -79,12 +79,18 @@ def late_norm(width: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
 
 
+def squeezed(channels: int) -> Gate:
+    """SE a quarter as wide inside as the block's input, whatever it gates. The authors' code."""
+    return partial(SE, inner=max(1, channels // 4), activation=nn.SiLU)
+
+
 def efficientnet(
     *,
     scaling: Scaling,
     dropout: float,
     norm: Norm = nn.BatchNorm2d,
     stem: Stem = large_stem,
+    attention: Callable[[int], Gate | None] = squeezed,
     drop_path: float = 0.2,
     drop_path_mode: Literal["sample", "batch"] = "sample",
     num_classes: int = 1000,
@@ -92,9 +98,10 @@ def efficientnet(
 ) -> Network:
     """3x3 / 2, the inverted blocks of table 1 with SE, 1x1 to four times the width, linear head.
 
-    Tan and Le 2019, table 1, SiLU throughout. SE is a quarter as wide inside as the block's input.
-    Block i of n is left out in training with probability `drop_path` * i / n (from 0; section 5.2).
-    Input (B, in_channels, H, W), logits (B, num_classes).
+    Tan and Le 2019, table 1, SiLU throughout. `attention` makes the gate behind the depthwise
+    convolution from the channels of the block's input. Block i of n is left out in training with
+    probability `drop_path` * i / n (from 0; section 5.2). Input (B, in_channels, H, W), logits
+    (B, num_classes).
     """
     depths = [math.ceil(blocks * scaling.depth) for *_, blocks in STAGES]
     first = channels = round_channels(32 * scaling.width)
@@ -113,7 +120,7 @@ def efficientnet(
                 kernel_size=kernel_size,
                 act=nn.SiLU,
                 norm=norm,
-                gate=partial(SE, inner=max(1, channels // 4), activation=nn.SiLU),
+                gate=attention(channels),
             )
             if same_shape:
                 rate = drop_path * number / sum(depths)
@@ -127,6 +134,7 @@ def efficientnet(
         head=wide_head(
             channels, 4 * channels, num_classes, norm=norm, act=nn.SiLU, dropout=dropout
         ),
+        size=scaling.size,
     )
     parts.he_init(network)
     return network
@@ -154,14 +162,20 @@ def _released(number: int) -> Callable[..., Network]:
     return partial(efficientnet, scaling=scaling, dropout=dropout, norm=norm)
 
 
+def _whatever_the_input(gate: Gate | None) -> Callable[[int], Gate | None]:
+    return lambda channels: gate
+
+
+_ATTENTION = {name: _whatever_the_input(gate) for name, gate in ATTENTION.items()}
 _OPTIONS: Options = {
+    "attention": {**_ATTENTION, "se": squeezed},
     "stem": {"small": small_stem, "large": large_stem},
     "dropout": Range(0, 0.9),
     "drop_path": Range(0, 0.95),
     "drop_path_mode": {"sample": "sample", "batch": "batch"},
 }
 
-FAMILIES = tuple(
+FAMILIES = (
     Family(
         name="efficientnet",
         paper="Tan and Le 2019, EfficientNet: rethinking model scaling for convolutional neural "
@@ -169,10 +183,10 @@ FAMILIES = tuple(
         year=2019,
         equation="y = x + transform(x) where the shape stays, else transform(x)",
         good_for="photographs at the fewest MACs for an accuracy, in eight sizes",
-        size=scaling.size,
+        size=224,
         num_classes=1000,
-        models={f"efficientnet_b{number}": _released(number)},
-        sized={"efficientnet_phi{}": efficientnet_phi} if number == 0 else {},
+        models={f"efficientnet_b{number}": _released(number) for number in RELEASED},
+        sized={"efficientnet_phi{}": efficientnet_phi},
         options=_OPTIONS,
         small_size=64,
         deviations=(
@@ -183,6 +197,5 @@ FAMILIES = tuple(
             "depthwise filters are drawn for a fan-out over all channels, as in torchvision; the "
             "authors' code divides it by the groups",
         ),
-    )
-    for number, (scaling, _) in RELEASED.items()
+    ),
 )

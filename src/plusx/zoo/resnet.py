@@ -129,7 +129,6 @@ FAMILIES = (
         },
         options=OPTIONS,
         deviations=(f"{_V1_5} (transform=bottleneck-2015)",),
-        published={"resnet50": "76.13% ImageNet top-1 (torchvision, 2015 recipe)"},
     ),
     Family(
         name="resnet-cifar",
@@ -147,20 +146,5 @@ FAMILIES = (
         options=OPTIONS,
         small_size=8,
         deviations=("the zero channels of a padded shortcut stand on both sides",),
-        published={
-            f"resnet{depth}": f"{error}% error on CIFAR-10 (table 6)"
-            for depth, error in (
-                (20, 8.75),
-                (32, 7.51),
-                (44, 7.17),
-                (56, 6.97),
-                (110, 6.43),
-                (1202, 7.93),
-            )
-        }
-        | {
-            "resnet164": "5.93% error on CIFAR-10 (He et al. 2016, table 4)",
-            "resnet1001": "7.61% error on CIFAR-10 (He et al. 2016, table 4)",
-        },
     ),
 )

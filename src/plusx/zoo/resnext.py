@@ -87,10 +87,6 @@ FAMILIES = (
         sized={f"resnext{depth}_{{}}x{{}}d": partial(resnext, depth) for depth in (50, 101, 152)},
         options=_OPTIONS,
         small_size=32,
-        published={
-            "resnext50_32x4d": "22.2% error on ImageNet (table 3)",
-            "resnext101_64x4d": "20.4% error on ImageNet (table 4)",
-        },
     ),
     Family(
         name="resnext-cifar",
@@ -107,9 +103,5 @@ FAMILIES = (
         sized={"resnext{}_{}x{}d": resnext_cifar},
         options=_OPTIONS,
         small_size=8,
-        published={
-            "resnext29_8x64d": "3.65% error on CIFAR-10 (table 7)",
-            "resnext29_16x64d": "3.58% error on CIFAR-10 (table 7)",
-        },
     ),
 )

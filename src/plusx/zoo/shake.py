@@ -137,9 +137,5 @@ FAMILIES = (
             "the shortcut that changes the width begins with a ReLU and ends in a BN, as in the "
             "author's code; the paper does not name them",
         ),
-        published={
-            "shake26_2x32d": "3.55% error on CIFAR-10 (table 1)",
-            "shake26_2x96d": "2.86% error on CIFAR-10 (table 1)",
-        },
     ),
 )
