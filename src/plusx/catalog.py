@@ -3,17 +3,28 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 from torch import nn
 
 from plusx import surgery
-from plusx.branch import GATES
+from plusx.branch import ATTENTION
 from plusx.errors import InputError, nearest
-from plusx.parts import Bias, channel_norm, group_norm, instance_norm
+from plusx.parts import (
+    NoNorm,
+    Space,
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    no_norm,
+)
+from plusx.parts.draws import DRAWS, redraw
 from plusx.zoo import FAMILIES, Config, Family, Network, Option, Options, Range
+from plusx.zoo.network import SHORTCUT_LETTERS
 
 __all__ = ["check_options", "create", "family_of", "from_words", "list_models", "options_of"]
 
@@ -24,26 +35,44 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "mish": nn.Mish,
     "leaky": partial(nn.LeakyReLU, 0.1),
 }
-NORMS: Mapping[str, Callable[[int], nn.Module] | None] = {
-    "batch": None,  # as the paper's networks have it
-    "group": group_norm,
-    "layer": channel_norm,
-    "instance": instance_norm,
-    "none": Bias,
+
+
+@dataclass(frozen=True)
+class Norm:
+    """What makes a norm for a width in a space, and the norms that are of the kind already."""
+
+    make: Callable[[int, Space], nn.Module]
+    kept: tuple[type[nn.Module], ...] = ()
+
+
+NORMS: Mapping[str, Norm] = {
+    "batch": Norm(batch_norm, kept=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)),
+    "group": Norm(group_norm),
+    "layer": Norm(layer_norm, kept=(nn.LayerNorm,)),
+    "instance": Norm(instance_norm),
+    "none": Norm(no_norm, kept=(NoNorm,)),
+}
+INITS: Mapping[str, Callable[[nn.Module], None]] = {
+    **{name: partial(redraw, draw=draw) for name, draw in DRAWS.items()},
+    "zero-last": surgery.zero_last_norms,
 }
 _NUMBER = "(0|[1-9][0-9]{0,3})"
 """A number in a name: nobody builds a network of ten thousand layers."""
 
 EVERY: Options = {
+    "attention": ATTENTION,
     "activation": ACTIVATIONS,
     "norm": NORMS,
-    "init": {"he": "he", "zero-last": "zero-last"},
-    "attention": GATES,
+    "init": INITS,
     "drop_path": Range(0, 0.95),
     "drop_path_mode": {"sample": "sample", "batch": "batch"},
     "shake_drop": Range(0, 0.95),
 }
-"""What every network takes, done to the built network through `surgery`, in this order."""
+"""What every network takes, done to the built network through `surgery`, in this order.
+
+`Family.without` says where one of them, or a value of it, has no meaning. A network whose paper has
+attention builds it itself: the option then stands for another in its place.
+"""
 
 
 def create(
@@ -112,7 +141,11 @@ def options_of(name: str) -> dict[str, list[str] | str]:
 def check_options(name: str, options: Mapping[str, Option]) -> None:
     """Raise `ValueError` when `create(name, **options)` would not know its name or an option."""
     allowed = _allowed(name)
+    pointless = _pointless(family_of(name))
     for option, value in options.items():
+        reason = pointless.get(option) or pointless.get(f"{option}={value}")
+        if reason and option not in allowed:
+            raise InputError(f"{name} has no option {option!r}: {reason}")
         if option not in allowed:
             raise InputError(
                 f"{name} has no option {option!r}{nearest(option, allowed)}; it takes "
@@ -123,10 +156,19 @@ def check_options(name: str, options: Mapping[str, Option]) -> None:
             if not values.holds(value):
                 raise InputError(f"{option}={value!r} is not {values}")
         elif not isinstance(value, str) or value not in values:
+            if reason:
+                raise InputError(f"{option}={value} is not for {name}: {reason}")
+            hint = _letter(option, value, values) or nearest(str(value), values)
             raise InputError(
-                f"{option}={value!r} is not known{nearest(str(value), values)}; it is one of "
-                f"{', '.join(values)}"
+                f"{option}={value!r} is not known{hint}; it is one of {', '.join(values)}"
             )
+
+
+def _letter(option: str, value: Option, values: Mapping[str, object]) -> str:
+    """Say what a shortcut is called here that the paper calls A, B, C or D."""
+    word = SHORTCUT_LETTERS.get(str(value).upper(), "")
+    known = option == "shortcut" and word in values
+    return f"; the paper's {value} is {word!r} here" if known else ""
 
 
 def from_words(name: str, options: Mapping[str, Option]) -> dict[str, Option]:
@@ -155,7 +197,33 @@ def _allowed(name: str) -> Options:
     family, builder = _find(name)
     taken = inspect.signature(builder).parameters
     own = {option: values for option, values in family.options.items() if option in taken}
-    return own | {option: values for option, values in EVERY.items() if option not in own}
+    pointless = _pointless(family)
+    every = {
+        option: values
+        if isinstance(values, Range)
+        else {v: part for v, part in values.items() if f"{option}={v}" not in pointless}
+        for option, values in EVERY.items()
+        if option not in own and option not in pointless
+    }
+    return own | every
+
+
+def _pointless(family: Family) -> dict[str, str]:
+    """Say which options of every network, or their values, have no meaning here, and why."""
+    return {**family.without, **_blind_gates(family.space)}
+
+
+@cache
+def _blind_gates(space: Space) -> dict[str, str]:
+    """Return the values of `attention` that find nothing to look at in a space, and why."""
+    found = {}
+    for name, gate in ATTENTION.items():
+        try:
+            if gate is not None:
+                gate(1, space=space)
+        except ValueError as error:
+            found[f"attention={name}"] = str(error)
+    return found
 
 
 def _part(values: Mapping[str, object] | Range, value: Option) -> object:
@@ -166,17 +234,17 @@ def _change(
     network: Network, family: Family, in_channels: int, options: Mapping[str, Option]
 ) -> None:
     """Apply the options that every network takes."""
+    gate = ATTENTION[str(options.get("attention", "none"))]
+    if gate is not None:
+        example = family.inputs(2, in_channels, network.size or family.small_size)
+        surgery.add_gates(network, gate, example, space=family.space)
     if "activation" in options:
         surgery.exchange_activations(network, ACTIVATIONS[str(options["activation"])])
     if "norm" in options:
         norm = NORMS[str(options["norm"])]
-        if norm is not None:
-            surgery.exchange_norms(network, norm)
-    if options.get("init") == "zero-last":
-        surgery.zero_last_norms(network)
-    if "attention" in options:
-        example = family.inputs(2, in_channels, family.small_size)
-        surgery.add_gates(network, GATES[str(options["attention"])], example)
+        surgery.exchange_norms(network, norm.make, kept=norm.kept)
+    if "init" in options:
+        INITS[str(options["init"])](network)
     mode: Literal["sample", "batch"] = "sample"
     if options.get("drop_path_mode") == "batch":
         mode = "batch"
@@ -197,8 +265,7 @@ def _find(name: str) -> tuple[Family, Callable[..., Network]]:
                 return family, sized(*map(int, match.groups()))
     known = list_models()
     raise InputError(
-        f"there is no network {name!r}{nearest(name, known)}; `plusx models` lists them all, and "
-        f"other sizes go by their name: {', '.join(p for f in FAMILIES for p in f.sized)}"
+        f"there is no network {name!r}{nearest(name, known, count=3)}; `plusx models` lists all"
     )
 
 

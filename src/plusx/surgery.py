@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from plusx.branch import DropPath, Gate, Gated, ShakeDrop
+from plusx.branch import DropPath, Gate, Gated, GatedCandidate, Shake, ShakeDrop
 from plusx.merge import Highway
+from plusx.parts import LINE, PLANE, STEPS, VOLUME, NoNorm, Space
 from plusx.tape import record
 from plusx.unit import Unit, outer_units
 
@@ -24,7 +25,13 @@ __all__ = [
     "zero_last_norms",
 ]
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+SPACES: dict[type[nn.Module], Space] = {
+    nn.BatchNorm1d: LINE,
+    nn.BatchNorm2d: PLANE,
+    nn.BatchNorm3d: VOLUME,
+    nn.LayerNorm: STEPS,
+}
+"""The norms of the zoo's networks, and where each expects the channels."""
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Mish, nn.LeakyReLU, nn.Tanh)
 
 
@@ -51,22 +58,31 @@ def add_shake_drop(
     transform becomes `transform.transform`.
     """
     found = _some_units(model, "ShakeDrop")
-    _refuse_highways(found, "ShakeDrop")
-    if any(isinstance(module, DropPath) for module in model.modules()):
-        raise ValueError("shake_drop and drop_path both take transforms out; choose one")
+    for unit in found:
+        if isinstance(unit.merge, Highway):
+            raise ValueError(
+                f"ShakeDrop would scale the gate of the highway {unit.name} too, which has to stay "
+                "between 0 and 1"
+            )
+    if any(isinstance(module, DropPath) and module.rate for module in model.modules()):
+        raise ValueError(
+            "shake_drop and drop_path both take transforms out; choose one (drop_path=0)"
+        )
     for number, unit in enumerate(found, start=1):
         wrapped = ShakeDrop(unit.transform, rate * number / len(found), mode=mode)
         unit.module.transform = wrapped
 
 
-def add_gates(model: nn.Module, gate: Gate, inputs: tuple[Tensor, ...]) -> None:
+def add_gates(
+    model: nn.Module, gate: Gate, inputs: tuple[Tensor, ...], *, space: Space = PLANE
+) -> None:
     """Gate every transform: its output becomes gate(transform(x)), `transform.gate`.
 
-    `inputs` is an example, from which the widths are measured (nothing is computed). Raises
-    `ValueError`, naming the unit, where a transform gives no (B, C, H, W).
+    A highway's transform has its candidate gated. `inputs` is an example, from which the widths are
+    measured (nothing is computed); `space` is that of what transforms give. Raises `ValueError`
+    where the gate has nothing to look at there.
     """
     found = _some_units(model, "attention")
-    _refuse_highways(found, "attention")
     tensors = {
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
@@ -74,23 +90,67 @@ def add_gates(model: nn.Module, gate: Gate, inputs: tuple[Tensor, ...]) -> None:
     with record(model) as tape, torch.no_grad():
         functional_call(model, tensors, tuple(tensor.to("meta") for tensor in inputs))
     for unit in found:
-        shape = tape.units[unit.name].transform.shape
-        if len(shape) != 4:
-            raise ValueError(
-                f"a gate needs feature maps (B, C, H, W); the transform of {unit.name} gives "
-                f"{tuple(shape)}"
-            )
-        unit.module.transform = Gated(unit.transform, gate(shape[1]))
+        width = space.width(tape.units[unit.name].transform)
+        if isinstance(unit.merge, Highway):
+            made = space.over(gate(width // 2, space=space))
+            unit.module.transform = GatedCandidate(unit.transform, made, dim=unit.merge.dim)
+        else:
+            unit.module.transform = Gated(unit.transform, space.over(gate(width, space=space)))
 
 
 def exchange_activations(model: nn.Module, activation: Callable[[], nn.Module]) -> None:
-    """Put a new `activation()` in the place of every ReLU, SiLU, GELU and the like."""
-    _exchange(model, ACTIVATIONS, lambda old: activation(), "an activation")
+    """Put a new `activation()` in the place of every ReLU, SiLU, GELU, tanh and the like.
+
+    Gates stay sigmoids: they say how much, not what.
+    """
+    for parent, name, _ in _places(model, ACTIVATIONS):
+        setattr(parent, name, activation())
 
 
-def exchange_norms(model: nn.Module, norm: Callable[[int], nn.Module]) -> None:
-    """Put `norm(width)` in the place of every batch norm."""
-    _exchange(model, BATCH_NORMS, lambda old: norm(int(old.num_features)), "a batch norm")  # type: ignore[arg-type]
+def exchange_norms(
+    model: nn.Module,
+    norm: Callable[[int, Space], nn.Module],
+    *,
+    kept: tuple[type[nn.Module], ...] = (),
+) -> None:
+    """Put `norm(width, space)` in the place of every norm, and where one could be: `parts.NoNorm`.
+
+    It starts with the scale and the shift of the old one. Those of the types `kept` stay.
+    """
+    for parent, name, old in _places(model, (*SPACES, NoNorm)):
+        if not isinstance(old, kept):
+            made = norm(*_site(old))
+            _start_alike(made, old)
+            setattr(parent, name, made)
+
+
+def _places(
+    model: nn.Module, kinds: tuple[type[nn.Module], ...]
+) -> list[tuple[nn.Module, str, nn.Module]]:
+    return [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, kinds)
+    ]
+
+
+def _site(norm: nn.Module) -> tuple[int, Space]:
+    """Return the number of channels that a norm sees, and the space they lie in."""
+    if isinstance(norm, NoNorm):
+        return norm.width, norm.space
+    if isinstance(norm, nn.LayerNorm):
+        return norm.normalized_shape[-1], STEPS
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
+    return norm.num_features, SPACES[type(norm)]
+
+
+def _start_alike(made: nn.Module, old: nn.Module) -> None:
+    start = dict(old.named_parameters())
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if (word := name.rsplit(".")[-1]) in start:
+                parameter.copy_(start[word])
 
 
 def zero_last_norms(model: nn.Module) -> None:
@@ -100,28 +160,10 @@ def zero_last_norms(model: nn.Module) -> None:
     Goyal et al. 2017, "Accurate, large minibatch SGD", section 5.1. Raises `ValueError`, naming the
     unit, where a transform does not end in a norm with a scale.
     """
-    ends = [_ending_norm(unit) for unit in _some_units(model, "zero-last")]
+    ends = [norm for unit in _some_units(model, "zero-last") for norm in _ending_norms(unit)]
     for norm in ends:
         for parameter in norm.parameters(recurse=False):
             nn.init.zeros_(parameter)
-
-
-def _exchange(
-    model: nn.Module,
-    kinds: tuple[type[nn.Module], ...],
-    make: Callable[[nn.Module], nn.Module],
-    what: str,
-) -> None:
-    places = [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, kinds)
-    ]
-    if not places:
-        raise ValueError(f"this network has no {what.removeprefix('an ').removeprefix('a ')}")
-    for parent, name, child in places:
-        setattr(parent, name, make(child))
 
 
 def _some_units(model: nn.Module, purpose: str) -> list[Unit]:
@@ -131,24 +173,18 @@ def _some_units(model: nn.Module, purpose: str) -> list[Unit]:
     return found
 
 
-def _refuse_highways(found: list[Unit], purpose: str) -> None:
-    """Raise where a transform also makes the gate of its merge: scaled, it would be none."""
-    for unit in found:
-        if isinstance(unit.merge, Highway):
-            raise ValueError(
-                f"{purpose} would change the gate of the highway {unit.name} too, which has to "
-                "stay between 0 and 1"
-            )
-
-
-def _ending_norm(unit: Unit) -> nn.Module:
+def _ending_norms(unit: Unit) -> list[nn.Module]:
+    """Return the norm that ends the unit's transform, or each of the two that are mixed."""
     inside = unit.transform
     while isinstance(inside, Gated | DropPath | ShakeDrop):
         inside = inside.body if isinstance(inside, Gated) else inside.transform
-    last = list(inside.modules())[-1]
-    if not isinstance(last, (*BATCH_NORMS, nn.GroupNorm)) or not last.affine:
-        raise ValueError(
-            f"zero-last needs a transform that ends in a norm with a scale; {unit.name} ends in "
-            f"{type(last).__name__}"
-        )
-    return last
+    ends = []
+    for body in (inside.f, inside.g) if isinstance(inside, Shake) else (inside,):
+        last = list(body.modules())[-1]
+        if not isinstance(last, (*SPACES, nn.GroupNorm)) or last.weight is None:
+            raise ValueError(
+                f"zero-last needs a transform that ends in a norm with a scale; {unit.name} ends "
+                f"in {type(last).__name__}"
+            )
+        ends.append(last)
+    return ends

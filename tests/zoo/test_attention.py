@@ -201,10 +201,9 @@ def test_attention_of_these_networks_is_the_gate_itself() -> None:
     [
         ("cbam_resnet20", {}, "18, 34, 50, 101, 152, 200 layers, not 20"),
         ("seresnext50_0x4d", {}, "0x4d is no set of paths"),
-        ("seresnet50", {"attention": "none"}, "one of se, eca, cbam, bam, nonlocal"),
-        ("highway_conv10", {"attention": "se"}, "would change the gate of the highway"),
+        ("seresnet50", {"attention": "no"}, "one of none, se, eca, cbam, bam, nonlocal"),
         ("resnet20", {"attention": "non-local"}, "did you mean 'nonlocal'"),
-        ("plain20", {"attention": "se"}, "this network has none"),
+        ("plain20", {"attention": "se"}, "residual units, and this network has none"),
     ],
 )
 def test_wrong_calls_say_what_is_right(name: str, options: dict[str, object], words: str) -> None:

@@ -91,11 +91,11 @@ def test_images_of_another_size_are_refused_by_a_dense_network() -> None:
         ("mlp3_512", {"image_size": 0}, "1 to 512"),
         ("mlp3_512", {"image_size": 28.0}, "whole number"),
         ("mlp3_512", {"drop_path": 0.5}, "has none"),
-        ("residual_mlp8_512", {"attention": "se"}, "feature maps"),
+        ("residual_mlp8_512", {"attention": "cbam"}, "neighbouring places"),
         ("vgg12", {}, "there is no network"),
         ("vgg16", {"dropout": 1}, "0 to 0.9"),
         ("vgg16_cifar", {"dropout": 0.5}, "no option 'dropout'"),
-        ("vgg16_cifar", {"norm": "group"}, "no batch norm"),
+        ("vgg16_cifar", {"attention": "se"}, "this network has none"),
     ],
 )
 def test_wrong_calls_say_what_is_right(name: str, options: dict[str, object], words: str) -> None:

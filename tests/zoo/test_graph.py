@@ -122,8 +122,18 @@ def test_wrong_graphs_are_refused() -> None:
             model(x, wrong)
 
 
+@pytest.mark.parametrize("layout", [torch.strided, torch.sparse_coo])
+def test_negative_weights_are_refused(layout: torch.layout) -> None:
+    model = create("residual_gcn2", in_channels=7)
+    x, (adjacency, *_) = graphs(3, 7, 9)
+    adjacency[2, 4] = adjacency[4, 2] = -0.5
+    graph = adjacency if layout == torch.strided else adjacency.to_sparse(layout=layout)
+    with pytest.raises(InputError, match=r"weights down to -0\.5; edges weigh 0 or more"):
+        model(x, graph)
+
+
 def test_wrong_calls_say_what_is_right() -> None:
     with pytest.raises(InputError, match="at least 1 convolution; 0 is too few"):
         create("residual_gcn0")
-    with pytest.raises(InputError, match="a gate needs feature maps"):
-        create("residual_gcn2", attention="se")
+    with pytest.raises(InputError, match="CBAM looks at neighbouring places"):
+        create("residual_gcn2", attention="cbam")

@@ -96,7 +96,7 @@ def test_other_images_need_their_size() -> None:
         ("highway_conv6", {}, "depth 7 or more"),
         ("highway10", {"gate_bias": 1.0}, "-10 to 0"),
         ("highway10", {"carry": "open"}, "coupled, uncoupled"),
-        ("highway10", {"norm": "group"}, "no batch norm"),
+        ("highway10", {"norm": "instance"}, "a vector has one"),
     ],
 )
 def test_wrong_calls(name: str, options: dict[str, object], words: str) -> None:

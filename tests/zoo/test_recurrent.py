@@ -90,8 +90,7 @@ def test_stochastic_depth_fits(name: str) -> None:
         ("residual_lstm0", {}, "at least 1 layer; 0 is too few"),
         ("highway_lstm1", {}, "at least 2 layers; 1 is too few"),
         ("residual_lstm2", {"width": 0}, "width=0 is not a whole number"),
-        ("residual_lstm2", {"norm": "group"}, "no batch norm"),
-        ("residual_lstm2", {"attention": "se"}, "a gate needs feature maps"),
+        ("residual_rnn", {"attention": "bam"}, "BAM looks at neighbouring places"),
     ],
 )
 def test_wrong_calls_say_what_is_right(name: str, options: dict[str, object], words: str) -> None:

@@ -53,8 +53,6 @@ def test_norms_activations_and_stochastic_depth_are_exchanged(norm: str) -> None
     assert not any(isinstance(m, nn.BatchNorm1d | nn.ReLU) for m in model.modules())
 
 
-def test_a_gate_for_images_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a gate needs feature maps \(B, C, H, W\)"):
-        create("resnet1d18", attention="se")
+def test_a_shortcut_for_images_is_refused() -> None:
     with pytest.raises(InputError, match="one of project, norm"):
         create("resnet_tsc", shortcut="pad")

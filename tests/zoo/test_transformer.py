@@ -105,13 +105,7 @@ def test_images_of_another_size_are_refused(shape: tuple[int, ...]) -> None:
         ("vit_tiny_patch0_32", {}, "patches of 0 pixels do not fill"),
         ("vit_tiny_patch16_224", {"image_size": 100}, "do not fill images of 100"),
         ("vit_tiny_patch4_32", {"layer_scale": 0}, "layer_scale=0 is not a number"),
-        ("vit_tiny_patch4_32", {"norm": "group"}, "no batch norm"),
-        pytest.param(
-            "vit_tiny_patch4_32",
-            {"attention": "se"},
-            "a gate needs feature maps",
-            marks=pytest.mark.full,
-        ),
+        ("vit_tiny_patch4_32", {"attention": "cbam"}, "CBAM looks at neighbouring places"),
         ("vit_large_patch16_224", {}, "did you mean 'vit_base_patch16_224'"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from reference_axes import video as by_hand
 
-from plusx import InputError, create, units
+from plusx import create, units
 from plusx.zoo.network import Family
 from plusx.zoo.video import FAMILIES, clips
 from randomise import randomise
@@ -54,8 +54,3 @@ def test_an_example_is_a_clip() -> None:
 def test_norms_activations_and_stochastic_depth_are_exchanged() -> None:
     model = create("r3d_18", num_classes=5, norm="group", activation="silu", drop_path=0.2).eval()
     assert model(torch.randn(1, 3, 2, 8, 8)).shape == (1, 5)
-
-
-def test_a_gate_for_images_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a gate needs feature maps \(B, C, H, W\)"):
-        create("mc3_18", attention="se")

@@ -3,7 +3,7 @@
 from torch import nn
 
 from plusx.branch import BAM, CBAM, ECA, SE, NonLocal, Shake
-from plusx.parts import Pad
+from plusx.parts import Bias, InstanceNorm, NoNorm, Pad
 from plusx.residual import Residual
 from plusx.zoo.fixup import Scale, Shift
 from plusx.zoo.graph import Nodes, Spread
@@ -11,7 +11,7 @@ from plusx.zoo.highway import Coupled, Uncoupled
 from plusx.zoo.highway_lstm import LastHidden, Memory, Output
 from plusx.zoo.mlp import Flat
 from plusx.zoo.pyramidnet import PadEnd
-from plusx.zoo.recurrent import Last
+from plusx.zoo.recurrent import LSTM, Last
 from plusx.zoo.shake import TwoPaths
 from plusx.zoo.transformer import Attend, First
 
@@ -23,6 +23,9 @@ _SHORT = {
     nn.BatchNorm3d: "BN",
     nn.GroupNorm: "GN",
     nn.LayerNorm: "LN",
+    InstanceNorm: "IN",
+    NoNorm: "",
+    Bias: "+b",
     nn.Identity: "identity",
     nn.Tanh: "tanh",
     nn.Flatten: "",
@@ -30,6 +33,7 @@ _SHORT = {
     nn.ConstantPad1d: "",
     Nodes: "",
     Spread: "sum over neighbours",
+    LSTM: "LSTM",
     Memory: "LSTM cell",
     Output: "output gate",
     Last: "last step",
@@ -72,8 +76,12 @@ def _leaf(module: nn.Module) -> str:
     match module:
         case nn.Conv1d() | nn.Conv2d() | nn.Conv3d():
             size = "x".join(map(str, module.kernel_size))
+            if isinstance(module, nn.Conv1d):
+                size = f"conv{size}"
             stride = _stride(module.stride)
-            groups = f" in {module.groups}" if module.groups != 1 else ""
+            if 1 != module.groups == module.in_channels:
+                return f"{size} depthwise {module.out_channels}{stride}"
+            groups = f" in {module.groups} groups" if module.groups != 1 else ""
             return f"{size} {module.out_channels}{stride}{groups}"
         case nn.Linear():
             return f"linear {module.out_features}"

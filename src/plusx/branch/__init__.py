@@ -7,13 +7,14 @@ from plusx.branch.bam import BAM, bam_unit
 from plusx.branch.cbam import CBAM
 from plusx.branch.drop_path import DropPath
 from plusx.branch.eca import ECA
-from plusx.branch.gate import Gate, Gated, gated
+from plusx.branch.gate import Gate, Gated, GatedCandidate, gated
 from plusx.branch.non_local import Concat, Dot, Embedded, Gaussian, NonLocal, non_local_unit
 from plusx.branch.se import SE
 from plusx.branch.shake import Shake
 from plusx.branch.shake_drop import ShakeDrop
 
 __all__ = [
+    "ATTENTION",
     "BAM",
     "CBAM",
     "ECA",
@@ -22,6 +23,7 @@ __all__ = [
     "DropPath",
     "Gate",
     "Gated",
+    "GatedCandidate",
     "NonLocal",
     "Shake",
     "ShakeDrop",
@@ -40,4 +42,7 @@ GATES: Mapping[str, Gate] = {
     "nonlocal-dot": partial(non_local_unit, pairwise=Dot),
     "nonlocal-concat": partial(non_local_unit, pairwise=Concat),
 }
-"""The gates by name, for the option `attention`."""
+"""The gates by name."""
+
+ATTENTION: Mapping[str, Gate | None] = {"none": None, **GATES}
+"""The values of the option `attention`."""

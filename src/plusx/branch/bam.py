@@ -4,7 +4,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from plusx.parts import sequence
+from plusx.parts import PLANE, Space, sequence
 from plusx.residual import Residual
 
 __all__ = ["BAM", "bam_unit"]
@@ -17,28 +17,33 @@ class BAM(nn.Module):
     Park et al. 2018, "BAM: bottleneck attention module", equations 2 to 4. channel: mean, 1x1 C/16,
     ReLU, 1x1 C, BN, a value a channel; place: 1x1 C/16, ReLU, two of 3x3 with dilation 4 and ReLU,
     1x1 to 1, BN, a value a place. The equations leave the ReLUs out. (The authors' code has its
-    norms before each ReLU and multiplies the two.) (B, C, H, W) -> (B, C, H, W).
+    norms before each ReLU and multiplies the two.) (B, C, H, W) -> (B, C, H, W), or what `space`
+    says. `ValueError` where its places have no neighbours.
     """
 
-    def __init__(self, width: int, *, reduction: int = 16, dilation: int = 4) -> None:
+    def __init__(
+        self, width: int, *, reduction: int = 16, dilation: int = 4, space: Space = PLANE
+    ) -> None:
         super().__init__()
+        if not space.neighbours:
+            raise ValueError(f"BAM looks at neighbouring places, and in {space.shape} are none")
         inner = max(1, width // reduction)
         self.channel = sequence(
-            pool=nn.AdaptiveAvgPool2d(1),
-            reduce=nn.Conv2d(width, inner, 1),
+            pool=space.mean(),
+            reduce=space.conv(width, inner, 1),
             act=nn.ReLU(),
-            expand=nn.Conv2d(inner, width, 1),
-            norm=nn.BatchNorm2d(width),
+            expand=space.conv(inner, width, 1),
+            norm=space.norm(width),
         )
         self.place = sequence(
-            reduce=nn.Conv2d(width, inner, 1),
+            reduce=space.conv(width, inner, 1),
             act1=nn.ReLU(),
-            conv1=nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation),
+            conv1=space.conv(inner, inner, 3, padding=dilation, dilation=dilation),
             act2=nn.ReLU(),
-            conv2=nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation),
+            conv2=space.conv(inner, inner, 3, padding=dilation, dilation=dilation),
             act3=nn.ReLU(),
-            expand=nn.Conv2d(inner, 1, 1),
-            norm=nn.BatchNorm2d(1),
+            expand=space.conv(inner, 1, 1),
+            norm=space.norm(1),
         )
         self.gate = nn.Sigmoid()
 
@@ -47,10 +52,10 @@ class BAM(nn.Module):
         return t
 
 
-def bam_unit(width: int) -> Residual:
+def bam_unit(width: int, *, space: Space = PLANE) -> Residual:
     """y = x + x * sigmoid(channel(x) + place(x)).
 
     Park et al. 2018, equation 1: it stands between the stages of a network, or as a gate behind
     each transform. (B, C, H, W) -> (B, C, H, W).
     """
-    return Residual(BAM(width))
+    return Residual(BAM(width, space=space))

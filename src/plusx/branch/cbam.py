@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from plusx.parts import conv, sequence
+from plusx.parts import PLANE, Space, sequence
 
 __all__ = ["CBAM"]
 
@@ -18,16 +18,17 @@ class ChannelGate(nn.Module):
     the MLP as the two pixels of one map. (B, C, H, W) -> (B, C, H, W).
     """
 
-    def __init__(self, width: int, *, reduction: int) -> None:
+    def __init__(self, width: int, *, reduction: int, space: Space) -> None:
         super().__init__()
         inner = max(1, width // reduction)
         self.mlp = sequence(
-            reduce=nn.Conv2d(width, inner, 1), act=nn.ReLU(), expand=nn.Conv2d(inner, width, 1)
+            reduce=space.conv(width, inner, 1), act=nn.ReLU(), expand=space.conv(inner, width, 1)
         )
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        mean, largest = x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+        places = tuple(range(2, x.dim()))
+        mean, largest = x.mean(places, keepdim=True), x.amax(places, keepdim=True)
         both = self.mlp(torch.cat([mean, largest], dim=2))  # (B, C, 2, 1)
         y: Tensor = x * self.gate(both.sum(2, keepdim=True))
         return y
@@ -41,9 +42,11 @@ class PlaceGate(nn.Module):
     leaves out. (B, C, H, W) -> (B, C, H, W).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, space: Space) -> None:
         super().__init__()
-        self.weigh = sequence(conv=conv(2, 1, 7), norm=nn.BatchNorm2d(1), gate=nn.Sigmoid())
+        self.weigh = sequence(
+            conv=space.conv(2, 1, 7, padding=3, bias=False), norm=space.norm(1), gate=nn.Sigmoid()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
@@ -56,13 +59,16 @@ class CBAM(nn.Module):
     """y = place_gate(channel_gate(x)).
 
     Woo et al. 2018, "CBAM: convolutional block attention module", equation 1.
-    (B, C, H, W) -> (B, C, H, W).
+    (B, C, H, W) -> (B, C, H, W), or what `space` says, with as many sevens as it has axes.
+    `ValueError` where its places have no neighbours.
     """
 
-    def __init__(self, width: int, *, reduction: int = 16) -> None:
+    def __init__(self, width: int, *, reduction: int = 16, space: Space = PLANE) -> None:
         super().__init__()
-        self.channel = ChannelGate(width, reduction=reduction)
-        self.place = PlaceGate()
+        if not space.neighbours:
+            raise ValueError(f"CBAM looks at neighbouring places, and in {space.shape} are none")
+        self.channel = ChannelGate(width, reduction=reduction, space=space)
+        self.place = PlaceGate(space=space)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.place(self.channel(x))

@@ -5,6 +5,8 @@ from typing import final
 
 from torch import Tensor, nn
 
+from plusx.parts import PLANE, Space
+
 __all__ = ["ECA", "eca_kernel"]
 
 
@@ -24,17 +26,19 @@ def eca_kernel(width: int) -> int:
 class ECA(nn.Module):
     """y = x * sigmoid(conv_k(mean(x))), a weight a channel, from its k nearest channels.
 
-    Wang et al. 2019, "ECA-Net", equations 9 and 12. (B, C, H, W) -> (B, C, H, W).
+    Wang et al. 2019, "ECA-Net", equations 9 and 12. (B, C, H, W) -> (B, C, H, W), or what `space`
+    says: of a vector the mean is itself.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, space: Space = PLANE) -> None:
         super().__init__()
+        self.pool = space.mean()
         kernel_size = eca_kernel(width)
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        means = x.mean((2, 3)).unsqueeze(1)  # (B, 1, C)
-        weights = self.gate(self.conv(means)).transpose(1, 2).unsqueeze(3)  # (B, C, 1, 1)
-        y: Tensor = x * weights
+        means = self.pool(x)  # (B, C, 1, 1)
+        weights = self.gate(self.conv(means.flatten(1).unsqueeze(1)))  # (B, 1, C)
+        y: Tensor = x * weights.view(means.shape)
         return y

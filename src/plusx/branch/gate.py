@@ -1,16 +1,22 @@
 """Attention as a gate on the transform: y = merge(shortcut(x), gate(transform(x)))."""
 
-from collections.abc import Callable
-from typing import final
+from typing import Protocol, final
 
+import torch
 from torch import Tensor, nn
 
-from plusx.parts import Transform
+from plusx.parts import PLANE, Space, Transform
 
-__all__ = ["Gate", "Gated", "gated"]
+__all__ = ["Gate", "Gated", "GatedCandidate", "gated"]
 
-Gate = Callable[[int], nn.Module]
-"""Makes the gate for a width: (B, C, H, W) -> (B, C, H, W)."""
+
+class Gate(Protocol):
+    """Makes the gate for a width in a space, which keeps the shape of its input.
+
+    `ValueError` where the space has not what the gate looks at.
+    """
+
+    def __call__(self, width: int, /, *, space: Space = PLANE) -> nn.Module: ...
 
 
 @final
@@ -31,8 +37,31 @@ class Gated(nn.Module):
         return t
 
 
-def gated(transform: Transform, gate: Gate) -> Transform:
-    """Return a transform that ends in a gate: `transform.body`, then `transform.gate`."""
+@final
+class GatedCandidate(nn.Module):
+    """t = (gate(g), F), with (g, F) = body(x, *context) along `dim`: what `merge.Highway` takes.
+
+    The candidate is gated and what is forgotten of the shortcut stays between 0 and 1.
+    """
+
+    def __init__(self, body: nn.Module, gate: nn.Module, *, dim: int = 1) -> None:
+        super().__init__()
+        self.body = body
+        self.gate = gate
+        self.dim = dim
+
+    def forward(self, x: Tensor, *context: object) -> Tensor:
+        candidate, forget = self.body(x, *context).tensor_split(2, dim=self.dim)
+        return torch.cat((self.gate(candidate), forget), self.dim)
+
+
+def gated(transform: Transform, gate: Gate | None) -> Transform:
+    """Return a transform that ends in a gate: `transform.body`, then `transform.gate`.
+
+    Without a gate it is the transform itself.
+    """
+    if gate is None:
+        return transform
 
     def made(in_channels: int, out_channels: int, *, stride: int) -> Gated:
         return Gated(transform(in_channels, out_channels, stride=stride), gate(out_channels))

@@ -5,7 +5,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from plusx.parts import sequence
+from plusx.parts import PLANE, Space, sequence
 
 __all__ = ["SE"]
 
@@ -16,7 +16,7 @@ class SE(nn.Module):
 
     Hu et al. 2017, "Squeeze-and-excitation networks", equations 2 to 4; the width inside is C / 16,
     or `inner`. W1 and W2 are 1x1 convolutions with bias. `activation` makes what stands for the
-    ReLU. (B, C, H, W) -> (B, C, H, W).
+    ReLU. (B, C, H, W) -> (B, C, H, W), or what `space` says: of a vector the mean is itself.
     """
 
     def __init__(
@@ -26,14 +26,15 @@ class SE(nn.Module):
         reduction: int = 16,
         inner: int | None = None,
         activation: Callable[[], nn.Module] = nn.ReLU,
+        space: Space = PLANE,
     ) -> None:
         super().__init__()
         inner = max(1, width // reduction) if inner is None else inner
         self.weigh = sequence(
-            pool=nn.AdaptiveAvgPool2d(1),
-            reduce=nn.Conv2d(width, inner, 1),
+            pool=space.mean(),
+            reduce=space.conv(width, inner, 1),
             act=activation(),
-            expand=nn.Conv2d(inner, width, 1),
+            expand=space.conv(inner, width, 1),
             gate=nn.Sigmoid(),
         )
 

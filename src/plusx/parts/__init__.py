@@ -1,7 +1,16 @@
 """What units are made of, each a function that returns a plain module with named children."""
 
 from plusx.parts.basics import conv, he_init, linear_head, sequence
-from plusx.parts.norms import Bias, channel_norm, group_norm, instance_norm
+from plusx.parts.norms import (
+    Bias,
+    InstanceNorm,
+    NoNorm,
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    no_norm,
+)
 from plusx.parts.preact import (
     bare_large_stem,
     bare_project,
@@ -20,13 +29,35 @@ from plusx.parts.shortcuts import (
     project,
     project_all,
 )
+from plusx.parts.space import (
+    LINE,
+    NODES,
+    PLANE,
+    STEPS,
+    TOKENS,
+    VECTOR,
+    VOLUME,
+    ChannelsLast,
+    Space,
+)
 from plusx.parts.stems import Stem, deep_stem, large_stem, small_stem
 from plusx.parts.transforms import Transform, basic, bottleneck, bottleneck_2015
 
 __all__ = [
+    "LINE",
+    "NODES",
+    "PLANE",
+    "STEPS",
+    "TOKENS",
+    "VECTOR",
+    "VOLUME",
     "Bias",
+    "ChannelsLast",
+    "InstanceNorm",
+    "NoNorm",
     "Pad",
     "Shortcut",
+    "Space",
     "Stem",
     "Transform",
     "avg_project",
@@ -34,9 +65,9 @@ __all__ = [
     "bare_project",
     "bare_small_stem",
     "basic",
+    "batch_norm",
     "bottleneck",
     "bottleneck_2015",
-    "channel_norm",
     "conv",
     "deep_stem",
     "group_norm",
@@ -44,7 +75,9 @@ __all__ = [
     "identity",
     "instance_norm",
     "large_stem",
+    "layer_norm",
     "linear_head",
+    "no_norm",
     "norm_act_head",
     "pad",
     "preact_basic",

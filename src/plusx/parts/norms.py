@@ -1,4 +1,4 @@
-"""Norms that any feature map takes, whatever its number of dimensions: (B, C, ...)."""
+"""Norms for any feature: each is made from the number of channels and the space they lie in."""
 
 import math
 from typing import final
@@ -6,36 +6,78 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Bias", "channel_norm", "group_norm", "instance_norm"]
+from plusx.parts.space import PLANE, Space
+
+__all__ = [
+    "Bias",
+    "InstanceNorm",
+    "NoNorm",
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "no_norm",
+]
 
 
-def group_norm(width: int) -> nn.GroupNorm:
-    """Normalise each sample over 32 groups of channels, or the most under 32 that divide width.
+def batch_norm(width: int, space: Space = PLANE) -> nn.Module:
+    """Normalise each channel over the batch and all places.
 
-    Wu and He 2018, "Group normalization".
+    Ioffe and Szegedy 2015, "Batch normalization".
     """
-    return nn.GroupNorm(math.gcd(32, width), width)
+    return space.over(space.norm(width))
 
 
-def channel_norm(width: int) -> nn.GroupNorm:
-    """Normalise each sample over all its channels and places: layer norm for feature maps.
+def group_norm(width: int, space: Space = PLANE) -> nn.Module:
+    """Normalise each sample over groups of channels and all places.
 
-    Ba et al. 2016, "Layer normalization"; one group of Wu and He 2018.
+    Wu and He 2018, "Group normalization": 32 groups, or the most under 32 (a power of two) that
+    divide the width; never a group of one channel, which would be instance norm.
     """
-    return nn.GroupNorm(1, width)
+    groups = math.gcd(32, width)
+    return space.over(nn.GroupNorm(groups // 2 if groups == width > 1 else groups, width))
 
 
-def instance_norm(width: int) -> nn.GroupNorm:
+def layer_norm(width: int, space: Space = PLANE) -> nn.Module:
+    """Normalise each sample over all its channels; where they come second, over its places too.
+
+    Ba et al. 2016, "Layer normalization"; for feature maps the one group of Wu and He 2018, for
+    steps and tokens each of them by itself.
+    """
+    return nn.GroupNorm(1, width) if space.channels == 1 else nn.LayerNorm(width)
+
+
+def instance_norm(width: int, space: Space = PLANE) -> nn.Module:
     """Normalise each channel of each sample over its places.
 
-    Ulyanov et al. 2016, "Instance normalization"; as many groups as channels of Wu and He 2018.
+    Ulyanov et al. 2016, "Instance normalization". Of a single place nothing is left but the bias.
     """
-    return nn.GroupNorm(width, width)
+    return space.over(InstanceNorm(width))
+
+
+def no_norm(width: int, space: Space = PLANE) -> nn.Module:
+    """Add a bias, all that is left where a norm is taken out."""
+    return space.over(Bias(width))
+
+
+@final
+class InstanceNorm(nn.GroupNorm):
+    """y = (x - mean) / std, scaled and shifted, with as many groups as channels.
+
+    Wu and He 2018, section 3.1. (B, C, ...) -> (B, C, ...); one place of one sample is no error, as
+    it is to torch, which asks so for the sake of batch norms.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
 @final
 class Bias(nn.Module):
-    """y = x + b, one b a channel: what is left where a norm is taken out."""
+    """y = x + b, one b a channel: (B, C, ...) -> (B, C, ...)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -43,3 +85,16 @@ class Bias(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.bias.view(-1, *(1,) * (x.dim() - 2))
+
+
+@final
+class NoNorm(nn.Module):
+    """y = x: where a network without norms gets one when it is asked for."""
+
+    def __init__(self, width: int, space: Space = PLANE) -> None:
+        super().__init__()
+        self.width = width
+        self.space = space
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x

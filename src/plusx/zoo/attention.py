@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from plusx import parts
-from plusx.branch import CBAM, ECA, GATES, SE, Gate, gated
+from plusx.branch import ATTENTION, CBAM, ECA, SE, Gate, gated
 from plusx.errors import InputError
 from plusx.zoo.depths import IMAGENET_DEPTHS
 from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network
@@ -20,7 +20,7 @@ __all__ = ["FAMILIES", "attended", "of_depth", "senet"]
 
 def attended(
     *,
-    attention: Gate,
+    attention: Gate | None,
     transform: parts.Transform,
     depths: Sequence[int],
     widths: Sequence[int],
@@ -31,7 +31,8 @@ def attended(
 ) -> Network:
     """Stem, stages of act(shortcut(x) + gate(transform(x))), linear head; He initialisation.
 
-    Hu et al. 2017, figure 3. Input (B, in_channels, H, W), logits (B, num_classes).
+    Hu et al. 2017, figure 3. Without attention a ResNet. Input (B, in_channels, H, W), logits
+    (B, num_classes).
     """
     return resnet(
         transform=gated(transform, attention),
@@ -45,9 +46,9 @@ def attended(
     )
 
 
-def se_of_eight(width: int) -> SE:
+def se_of_eight(width: int, *, space: parts.Space = parts.PLANE) -> SE:
     """SE whose width inside is C / 16, but at least 8: of 64 channels the paper would leave 4."""
-    return SE(width, inner=max(8, width // 16))
+    return SE(width, inner=max(8, width // 16), space=space)
 
 
 def of_depth(build: Callable[..., Network], depth: int) -> Callable[..., Network]:
@@ -80,8 +81,8 @@ _eca_d = partial(
 )
 _cbam = partial(of_depth, partial(attended, attention=CBAM))
 
-_GATES = {**GATES, "se": se_of_eight}
-_GATED = {**OPTIONS, "attention": _GATES}
+_ATTENTION = {**ATTENTION, "se": se_of_eight}
+_ATTENDED = {**OPTIONS, "attention": _ATTENTION}
 _SE = partial(
     Family,
     paper="Hu et al. 2017, Squeeze-and-excitation networks",
@@ -98,21 +99,20 @@ FAMILIES = (
         name="se-resnet",
         good_for="photographs: more accurate than a ResNet for a tenth more parameters",
         models={f"seresnet{depth}": _se(depth) for depth in (18, 34, 50, 101, 152)},
-        options=_GATED,
+        options=_ATTENDED,
         deviations=(
             "the stride of a bottleneck stands in its 3x3, the paper's in the first 1x1 "
             "(transform=bottleneck-2015)",
             "64 channels (seresnet18 and 34, which the paper does not have) are squeezed to 8, as "
             "in timm, not to 4",
         ),
-        published={"seresnet50": "77.6% ImageNet top-1"},
     ),
     _SE(
         name="se-resnext",
         good_for="photographs: more accurate than SE-ResNet with the same count and MACs",
         models={f"seresnext{depth}_32x4d": senet(depth, 32, 4) for depth in (50, 101)},
         sized={f"seresnext{depth}_{{}}x{{}}d": partial(senet, depth) for depth in _RESNEXTS},
-        options={"stem": STEMS, "shortcut": SHORTCUTS, "attention": _GATES},
+        options={"stem": STEMS, "shortcut": SHORTCUTS, "attention": _ATTENTION},
     ),
     Family(
         name="eca-resnet-d",
@@ -126,11 +126,10 @@ FAMILIES = (
         sized={"ecaresnet{}d": _eca_d},
         options={
             "stem": {"small": parts.small_stem, "large": parts.deep_stem},
-            "attention": _GATES,
+            "attention": _ATTENTION,
         },
         small_size=32,
         deviations=("on ResNet-D, as timm has it; the paper's is on ResNet",),
-        published={"ecaresnet50d": "77.4% ImageNet top-1 (on ResNet-50)"},
     ),
     Family(
         name="cbam-resnet",
@@ -142,11 +141,10 @@ FAMILIES = (
         num_classes=1000,
         models={"cbam_resnet50": _cbam(50)},
         sized={"cbam_resnet{}": _cbam},
-        options=_GATED,
+        options=_ATTENDED,
         small_size=32,
         deviations=(
             "the 7x7 of the spatial gate has a BN, as in the authors' code; equation 3 has none",
         ),
-        published={"cbam_resnet50": "77.6% ImageNet top-1"},
     ),
 )

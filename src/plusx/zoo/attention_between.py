@@ -4,12 +4,14 @@ Park et al. 2018, arXiv 1807.06514 (BAM); Wang et al. 2017, arXiv 1711.07971 (no
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from torch import nn
 
 from plusx import parts
-from plusx.branch import GATES, Gate, bam_unit, non_local_unit
+from plusx.branch import ATTENTION, GATES, Gate, bam_unit, gated, non_local_unit
+from plusx.errors import InputError
 from plusx.zoo.attention import of_depth
 from plusx.zoo.network import Family, Network
 from plusx.zoo.resnet import OPTIONS, resnet
@@ -20,10 +22,18 @@ Places = Callable[[Sequence[int]], Sequence[Sequence[int]]]
 """Says, from the units a stage, after which of a stage's units a block stands."""
 
 
+@dataclass(frozen=True)
+class Behind:
+    """Attention behind each transform, or none, in place of the blocks between the units."""
+
+    gate: Gate | None
+
+
 def interleaved(
     *,
     block: Callable[[int], nn.Module],
     places: Places,
+    attention: Behind | None = None,
     transform: parts.Transform,
     depths: Sequence[int],
     widths: Sequence[int],
@@ -34,10 +44,11 @@ def interleaved(
 ) -> Network:
     """A ResNet with blocks, units of their own, between its units where `places` says.
 
-    The blocks keep their own initialisation. Input (B, in_channels, H, W), logits (B, num_classes).
+    The blocks keep their own initialisation; other `attention` stands in their place. Input
+    (B, in_channels, H, W), logits (B, num_classes).
     """
     network = resnet(
-        transform=transform,
+        transform=transform if attention is None else gated(transform, attention.gate),
         depths=depths,
         widths=widths,
         stem_width=64,
@@ -46,6 +57,8 @@ def interleaved(
         num_classes=num_classes,
         in_channels=in_channels,
     )
+    if attention is not None:
+        return network
     stages = nn.Sequential()
     for stage, width, after in zip(network.stages.children(), widths, places(depths), strict=True):
         longer = nn.Sequential()
@@ -86,6 +99,7 @@ def non_local_resnet(
     depths: Sequence[int],
     widths: Sequence[int],
     pairwise: Gate = non_local_unit,
+    attention: Behind | None = None,
     stem: parts.Stem = parts.large_stem,
     shortcut: parts.Shortcut = parts.project,
     num_classes: int = 1000,
@@ -94,10 +108,17 @@ def non_local_resnet(
     """A ResNet with non-local blocks of one `pairwise` function behind every other unit.
 
     Wang et al. 2017, section 5.1. Input (B, in_channels, H, W), logits (B, num_classes).
+    `ValueError` for a pairwise function where other `attention` leaves no block to have it.
     """
+    if attention is not None and pairwise is not non_local_unit:
+        raise InputError(
+            "pairwise is of the blocks between the units, in whose place attention puts others; "
+            "give one of the two (attention=nonlocal-dot and the like have their own)"
+        )
     return interleaved(
         block=pairwise,
         places=every_other,
+        attention=attention,
         transform=transform,
         depths=depths,
         widths=widths,
@@ -109,6 +130,7 @@ def non_local_resnet(
 
 
 _non_local = partial(of_depth, non_local_resnet)
+_OPTIONS = {**OPTIONS, "attention": {name: Behind(gate) for name, gate in ATTENTION.items()}}
 
 FAMILIES = (
     Family(
@@ -121,7 +143,7 @@ FAMILIES = (
         num_classes=1000,
         models={"bam_resnet50": _bam(50)},
         sized={"bam_resnet{}": _bam},
-        options=OPTIONS,
+        options=_OPTIONS,
         small_size=32,
         deviations=(
             "ReLUs stand between the layers of both branches; the equations leave them out",
@@ -140,7 +162,7 @@ FAMILIES = (
         num_classes=1000,
         models={"nonlocal_resnet50": _non_local(50)},
         sized={"nonlocal_resnet{}": _non_local},
-        options={**OPTIONS, "pairwise": _PAIRWISE},
+        options={**_OPTIONS, "pairwise": _PAIRWISE},
         small_size=32,
         deviations=(
             "for images; the paper's networks see video, with the same blocks in the same places",

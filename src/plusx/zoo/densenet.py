@@ -15,6 +15,7 @@ from plusx.merge import Concat
 from plusx.parts import conv
 from plusx.residual import Residual
 from plusx.zoo.network import STEMS, Family, Network, Options, Range
+from plusx.zoo.preact import ENDS_BARE
 from plusx.zoo.recompute import Recomputed, SharingStage
 
 __all__ = [
@@ -201,7 +202,7 @@ FAMILIES = (
             "text names no ReLU",
         ),
         small_size=32,
-        published={"densenet121": "75.0% ImageNet top-1 (table 3)"},
+        without=ENDS_BARE,
     ),
     Family(
         name="densenet-cifar",
@@ -220,10 +221,6 @@ FAMILIES = (
         sized={"densenet{}_{}": densenet_plain, "densenet_bc{}_{}": densenet_bc},
         options=_CIFAR_OPTIONS,
         small_size=8,
-        published={
-            "densenet_bc100_12": "4.51% error on CIFAR-10, 22.27% on CIFAR-100 (table 2)",
-            "densenet_bc190_40": "3.46% error on CIFAR-10, 17.18% on CIFAR-100 (table 2)",
-            "densenet_bc250_24": "3.62% error on CIFAR-10, 17.60% on CIFAR-100 (table 2)",
-        },
+        without=ENDS_BARE,
     ),
 )

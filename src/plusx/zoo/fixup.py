@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx import parts
-from plusx.parts import conv
+from plusx.parts import NoNorm, conv
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network, Options, cifar_depths, staged
 
@@ -46,10 +46,12 @@ class Scale(nn.Module):
 def fixup_basic(in_channels: int, out_channels: int, *, stride: int) -> nn.Sequential:
     """3x3 / stride, +b, ReLU, +b, 3x3, *a, +b. Zhang et al. 2019, figure 1 right.
 
-    The shift before the first convolution is the unit's to place.
+    The shift before the first convolution is the unit's to place. There is a place for a norm after
+    all convolutions but the last, which starts at zero: a norm would blow it up.
     """
     return parts.sequence(
         conv1=conv(in_channels, out_channels, 3, stride=stride),
+        norm1=NoNorm(out_channels),
         shift2=Shift(),
         act1=nn.ReLU(),
         shift3=Shift(),
@@ -64,10 +66,12 @@ def fixup_bottleneck(in_channels: int, out_channels: int, *, stride: int) -> nn.
     inner = out_channels // 4
     return parts.sequence(
         conv1=conv(in_channels, inner, 1),
+        norm1=NoNorm(inner),
         shift2=Shift(),
         act1=nn.ReLU(),
         shift3=Shift(),
         conv2=conv(inner, inner, 3, stride=stride),
+        norm2=NoNorm(inner),
         shift4=Shift(),
         act2=nn.ReLU(),
         shift5=Shift(),
@@ -79,13 +83,16 @@ def fixup_bottleneck(in_channels: int, out_channels: int, *, stride: int) -> nn.
 
 def small_stem(in_channels: int, width: int) -> nn.Sequential:
     """3x3, +b, ReLU: stride 1, for images up to about 64 pixels."""
-    return parts.sequence(conv=conv(in_channels, width, 3), shift=Shift(), act=nn.ReLU())
+    return parts.sequence(
+        conv=conv(in_channels, width, 3), norm=NoNorm(width), shift=Shift(), act=nn.ReLU()
+    )
 
 
 def large_stem(in_channels: int, width: int) -> nn.Sequential:
     """7x7 / 2, +b, ReLU, 3x3 max-pool / 2: stride 4, for photographs."""
     return parts.sequence(
         conv=conv(in_channels, width, 7, stride=2),
+        norm=NoNorm(width),
         shift=Shift(),
         act=nn.ReLU(),
         pool=nn.MaxPool2d(3, stride=2, padding=1),
@@ -171,9 +178,10 @@ def fixup_cifar(depth: int) -> Callable[..., Network]:
 
 _OPTIONS: Options = {
     "stem": {"small": small_stem, "large": large_stem},
-    "shortcut": {"identity": parts.identity, "pad": parts.pad, "project": parts.bare_project},
+    "shortcut": {"pad": parts.pad, "project": parts.bare_project},
     "transform": {"basic": fixup_basic, "bottleneck": fixup_bottleneck},
 }
+_WITHOUT = {"init=zero-last": "Fixup starts so already, by the last convolution of each unit"}
 _PAPER = "Zhang et al. 2019, Fixup initialization: residual learning without normalization"
 _EQUATION = "y = relu(shortcut(x) + transform(x)), no norm"
 _GOOD_FOR = "training without batch statistics: small batches, exact gradients"
@@ -197,6 +205,7 @@ FAMILIES = (
             )
         },
         options=_OPTIONS,
+        without=_WITHOUT,
         small_size=32,
     ),
     Family(
@@ -210,6 +219,7 @@ FAMILIES = (
         models={f"fixup_resnet{depth}": fixup_cifar(depth) for depth in (20, 32, 44, 56, 110)},
         sized={"fixup_resnet{}": fixup_cifar},
         options=_OPTIONS,
+        without=_WITHOUT,
         small_size=8,
         deviations=("the zero channels of a padded shortcut stand on both sides",),
     ),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from plusx import parts
 from plusx.errors import InputError
+from plusx.parts import NODES
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network, Options, Range
 from plusx.zoo.series import mean_head
@@ -24,21 +25,35 @@ __all__ = ["FAMILIES", "GraphTransform", "Graphs", "Spread", "graphs", "normalis
 def normalise(adjacency: Tensor) -> Tensor:
     """Return D^-1/2 (A + I) D^-1/2, with D the sums of the rows of A + I; sparse stays sparse.
 
-    Kipf and Welling 2016, equation 2. (..., N, N), symmetric, no weight below zero.
+    Kipf and Welling 2016, equation 2. (..., N, N), symmetric. Raises `ValueError` for a weight
+    below zero, whose root is none.
     """
     nodes = adjacency.shape[-1]
     if adjacency.layout == torch.strided:
+        _refuse_negative(adjacency)
         looped = adjacency + torch.eye(nodes, dtype=adjacency.dtype, device=adjacency.device)
         scale = looped.sum(-1).rsqrt()
         return scale[..., :, None] * looped * scale[..., None, :]
     places = torch.arange(nodes, device=adjacency.device)
     ones = torch.ones(nodes, dtype=adjacency.dtype, device=adjacency.device)
     loops = _sparse(torch.stack((places, places)), ones, adjacency.shape)
-    looped = (adjacency.to_sparse_coo() + loops).coalesce()
+    given = adjacency.to_sparse_coo().coalesce()
+    _refuse_negative(given.values())
+    looped = (given + loops).coalesce()
     row, column = looped.indices()
     scale = torch.zeros_like(ones).index_add(0, row, looped.values()).rsqrt()
     values = scale[row] * looped.values() * scale[column]
     return _sparse(looped.indices(), values, looped.shape)
+
+
+def _refuse_negative(weights: Tensor) -> None:
+    if torch.compiler.is_compiling() or weights.is_meta:  # a graph cannot ask for values
+        return
+    if bool((weights < 0).any()):
+        raise InputError(
+            f"the adjacency has weights down to {weights.min().item():g}; edges weigh 0 or more: "
+            "leave negative ones out, or take their absolute values"
+        )
 
 
 def _sparse(indices: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
@@ -167,6 +182,9 @@ FAMILIES = (
         in_channels=7,
         small_size=6,
         inputs=graphs,
+        sample="graph of {} nodes with {} features",
+        space=NODES,
+        without={"init=zero-last": "the transform ends in a ReLU, not in a norm"},
         deviations=(
             "batch norm in each unit and 64 channels, as Li et al. 2019 have them",
             "the paper labels nodes; here the mean over nodes labels the graph",

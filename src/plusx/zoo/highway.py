@@ -15,11 +15,20 @@ from torch import Tensor, nn
 from plusx import parts
 from plusx.errors import InputError
 from plusx.merge import Highway
+from plusx.parts import PLANE, VECTOR
 from plusx.residual import Residual
-from plusx.zoo.mlp import SIZE, Flat
+from plusx.zoo.mlp import ONE_PLACE, SIZE, Flat
 from plusx.zoo.network import Family, Network, Options, Range
 
-__all__ = ["FAMILIES", "Coupled", "Uncoupled", "highway", "highway_conv", "starting_bias"]
+__all__ = [
+    "FAMILIES",
+    "WITHOUT",
+    "Coupled",
+    "Uncoupled",
+    "highway",
+    "highway_conv",
+    "starting_bias",
+]
 
 Layer = Callable[[], nn.Linear | nn.Conv2d]
 """Makes a layer, with bias, that keeps the shape of its input."""
@@ -42,7 +51,7 @@ class Coupled(nn.Module):
 
     def __init__(self, layer: Layer, *, gate_bias: float) -> None:
         super().__init__()
-        self.candidate = parts.sequence(layer=_drawn(layer()), act=nn.ReLU())
+        self.candidate = parts.sequence(**_layer(layer()))
         self.gate = parts.sequence(layer=_drawn(layer(), bias=gate_bias), act=nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,7 +69,7 @@ class Uncoupled(nn.Module):
 
     def __init__(self, layer: Layer, *, gate_bias: float) -> None:
         super().__init__()
-        self.candidate = parts.sequence(layer=_drawn(layer()), act=nn.ReLU())
+        self.candidate = parts.sequence(**_layer(layer()))
         self.gate = parts.sequence(layer=_drawn(layer(), bias=gate_bias), act=nn.Sigmoid())
         self.forget = parts.sequence(layer=_drawn(layer(), bias=gate_bias), act=nn.Sigmoid())
 
@@ -110,11 +119,11 @@ def _highway(
     return Network(
         stem=parts.sequence(
             flat=Flat(in_channels, image_size),
-            linear=_drawn(nn.Linear(in_channels * image_size**2, width)),
-            act=nn.ReLU(),
+            **_layer(nn.Linear(in_channels * image_size**2, width), "linear"),
         ),
         stages=nn.Sequential(*(_unit(carry, layer, bias) for _ in range(depth - 1))),
         head=parts.sequence(linear=nn.Linear(width, num_classes)),
+        size=image_size,
     )
 
 
@@ -152,7 +161,7 @@ def _highway_conv(
     chain = nn.Sequential()
     channels = in_channels
     for index, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-        opening = parts.sequence(conv=_drawn(_conv3x3(channels, width)), act=nn.ReLU())
+        opening = parts.sequence(**_layer(_conv3x3(channels, width), "conv"))
         units = [_unit(carry, partial(_conv3x3, width, width), bias) for _ in range(depth)]
         pool = [nn.MaxPool2d(2)] if index < 2 else []
         chain.append(nn.Sequential(opening, *units, *pool))
@@ -168,6 +177,13 @@ def _conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
 
+def _layer(layer: nn.Linear | nn.Conv2d, name: str = "layer") -> dict[str, nn.Module]:
+    """A layer, the place of a norm, ReLU. A gate has no such place: its bias is its start."""
+    space = PLANE if isinstance(layer, nn.Conv2d) else VECTOR
+    norm = parts.NoNorm(layer.weight.shape[0], space)
+    return {name: _drawn(layer), "norm": norm, "act": nn.ReLU()}
+
+
 def _drawn(layer: nn.Linear | nn.Conv2d, *, bias: float = 0.0) -> nn.Linear | nn.Conv2d:
     """He initialisation (fan-in); the paper's section 2.2 for the bias of a gate."""
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -180,6 +196,12 @@ _GATES: Options = {
     "carry": {"coupled": Coupled, "uncoupled": Uncoupled},
     "gate_bias": Range(-10, 0),
 }
+WITHOUT = {
+    "shake_drop": "it would scale the gate too, which has to stay between 0 and 1",
+    "init=zero-last": "the transform ends in a gate, not in a norm",
+}
+"""What a family of highways does without."""
+
 _EQUATION = "y = x (1 - T(x)) + T(x) relu(layer(x))"
 _BIAS = "gates start at 2 / number of units; the paper searched their bias from -10 to -1"
 _RELU = "ReLU and He initialisation throughout; the paper searched activations by network"
@@ -202,6 +224,8 @@ FAMILIES = (
         },
         in_channels=1,
         small_size=SIZE,
+        space=VECTOR,
+        without={**WITHOUT, **ONE_PLACE},
         deviations=(_RELU, _BIAS),
     ),
     Family(
@@ -219,11 +243,13 @@ FAMILIES = (
         sized={"highway_conv{}": highway_conv},
         options=_GATES,
         small_size=8,
+        without=WITHOUT,
         deviations=(
             _RELU,
             _BIAS,
             "the paper gives depth and parameters alone: the stages are those of FitNet 4 (32, 80, "
-            "128 channels), at depth 32 9/16 as wide for the paper's 1.25 million",
+            "128 channels), at depth 32 9/16 as wide for the paper's 1.25 million, all of 3x3 "
+            "layers where the paper's alternate 3x3 and 1x1",
             "global average-pool and one linear layer end it, FitNets have maxout units",
         ),
     ),

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from plusx import parts
 from plusx.errors import InputError
 from plusx.merge import Highway
+from plusx.parts import STEPS, VECTOR
 from plusx.residual import Residual
+from plusx.zoo.highway import WITHOUT
 from plusx.zoo.network import Family, Network, Options, Range
 from plusx.zoo.recurrent import sequences
 
@@ -34,11 +36,13 @@ class Memory(nn.Module):
         self.input = nn.Linear(in_channels, 3 * width)
         self.state = nn.Linear(width, 3 * width, bias=False)
         self.peephole = nn.Parameter(torch.zeros(2 * width))
+        self.act = nn.Tanh()
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> Tensor:
         i, f, g = (self.input(x) + self.state(h)).chunk(3, -1)
         see_i, see_f = self.peephole.chunk(2)
-        return torch.sigmoid(f + see_f * c) * c + torch.sigmoid(i + see_i * c) * torch.tanh(g)
+        m: Tensor = torch.sigmoid(f + see_f * c) * c + torch.sigmoid(i + see_i * c) * self.act(g)
+        return m
 
 
 @final
@@ -50,10 +54,12 @@ class Output(nn.Module):
         self.input = nn.Linear(in_channels, width)
         self.state = nn.Linear(width, width, bias=False)
         self.peephole = nn.Parameter(torch.zeros(width))
+        self.act = nn.Tanh()
 
     def forward(self, c: Tensor, x: Tensor, h: Tensor) -> Tensor:
         gate = torch.sigmoid(self.input(x) + self.state(h) + self.peephole * c)
-        return gate * torch.tanh(c)
+        y: Tensor = gate * self.act(c)
+        return y
 
 
 @final
@@ -104,20 +110,23 @@ class Layer(nn.Module):
 class HighwayLayer(nn.Module):
     """c = unit(c_below, h_below, h', c'), h = output(c, h_below, h'): (B, T, 2C) stays.
 
-    The unit is one and the same at every step; a tape holds its last.
+    The unit is one and the same at every step; a tape holds its last. A norm stands on the hidden
+    state that comes from below, over the whole sequence, as in Laurent et al. 2015, "Batch
+    normalized recurrent neural networks".
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
+        self.norm = parts.NoNorm(width, STEPS)
         self.unit = Residual(DepthGated(width), merge=Highway())
         self.output = Output(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        from_below, cells = x.chunk(2, -1)
         h = c = x.new_zeros(x.shape[0], self.width)
         seen = []
-        for now in x.unbind(1):
-            hidden, below = now.chunk(2, -1)
+        for hidden, below in zip(self.norm(from_below).unbind(1), cells.unbind(1), strict=True):
             c = self.unit(below, hidden, h, c)
             h = self.output(c, hidden, h)
             seen.append(torch.cat((h, c), -1))
@@ -171,6 +180,9 @@ FAMILIES = (
         in_channels=28,
         small_size=5,
         inputs=sequences,
+        sample="sequence of {} steps with {} features",
+        space=VECTOR,
+        without=WITHOUT,
         deviations=(
             "no projection after the cell, one direction, 128 channels",
             "the paper labels every step; here the last step labels the sequence",

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from plusx import parts
 from plusx.errors import InputError
+from plusx.parts import VECTOR
 from plusx.residual import Residual
-from plusx.zoo.network import Family, Network, Options, Range
+from plusx.zoo.network import NO_UNITS, Family, Network, Options, Range
 
-__all__ = ["FAMILIES", "Flat", "dense", "dense_transform", "mlp", "residual_mlp"]
+__all__ = ["FAMILIES", "ONE_PLACE", "Flat", "dense", "dense_transform", "mlp", "residual_mlp"]
 
 SIZE = 28
 
@@ -44,13 +45,19 @@ class Flat(nn.Module):
 
 def dense(in_features: int, width: int) -> nn.Sequential:
     """Linear, ReLU: (B, in_features) -> (B, width)."""
-    return parts.sequence(linear=nn.Linear(in_features, width), act=nn.ReLU())
+    return parts.sequence(
+        linear=nn.Linear(in_features, width), norm=parts.NoNorm(width, VECTOR), act=nn.ReLU()
+    )
 
 
 def dense_transform(width: int) -> nn.Sequential:
     """Linear, ReLU, linear. He et al. 2015, section 3.2: F = W2 relu(W1 x)."""
     return parts.sequence(
-        linear1=nn.Linear(width, width), act1=nn.ReLU(), linear2=nn.Linear(width, width)
+        linear1=nn.Linear(width, width),
+        norm1=parts.NoNorm(width, VECTOR),
+        act1=nn.ReLU(),
+        linear2=nn.Linear(width, width),
+        norm2=parts.NoNorm(width, VECTOR),
     )
 
 
@@ -63,6 +70,7 @@ def _mlp(
         stem=parts.sequence(flat=Flat(in_channels, image_size)),
         stages=nn.Sequential(*(dense(width if i else numbers, width) for i in range(layers - 1))),
         head=parts.sequence(linear=nn.Linear(width, num_classes)),
+        size=image_size,
     )
     _dense_init(network)
     return network
@@ -80,10 +88,12 @@ def _residual_mlp(
         stem=parts.sequence(
             flat=Flat(in_channels, image_size),
             linear=nn.Linear(in_channels * image_size**2, width),
+            norm=parts.NoNorm(width, VECTOR),
             act=nn.ReLU(),
         ),
         stages=stages,
         head=parts.sequence(linear=nn.Linear(width, num_classes)),
+        size=image_size,
     )
     _dense_init(network)
     return network
@@ -124,6 +134,11 @@ def _dense_init(network: Network) -> None:
             nn.init.zeros_(module.bias)
 
 
+ONE_PLACE = {
+    "norm=instance": "an instance norm compares the places of a channel, and a vector has one"
+}
+"""What a family of networks of vectors does without."""
+
 _OPTIONS: Options = {"image_size": Range(1, 512, whole=True)}
 
 FAMILIES = (
@@ -142,6 +157,7 @@ FAMILIES = (
         options=_OPTIONS,
         in_channels=1,
         small_size=SIZE,
+        without={**NO_UNITS, **ONE_PLACE},
         deviations=("ReLU and He initialisation, which are younger than the paper",),
     ),
     Family(
@@ -157,5 +173,7 @@ FAMILIES = (
         options=_OPTIONS,
         in_channels=1,
         small_size=SIZE,
+        space=VECTOR,
+        without=ONE_PLACE,
     ),
 )

@@ -11,6 +11,7 @@ from plusx import parts
 from plusx.errors import InputError
 
 __all__ = [
+    "NO_UNITS",
     "SHORTCUTS",
     "STEMS",
     "Config",
@@ -28,12 +29,13 @@ Option = str | int | float | bool
 
 STEMS = {"small": parts.small_stem, "large": parts.large_stem, "deep": parts.deep_stem}
 SHORTCUTS = {
-    "identity": parts.identity,
     "pad": parts.pad,
     "project": parts.project,
     "project-all": parts.project_all,
     "avg-project": parts.avg_project,
 }
+SHORTCUT_LETTERS = {"A": "pad", "B": "project", "C": "project-all", "D": "avg-project"}
+"""What He et al. 2015, section 4.1, and for D He et al. 2018, figure 2, call them."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,16 @@ class Config:
 
 @final
 class Network(nn.Module):
-    """y = head(stages(stem(x), *context)): for images (B, C, H, W) -> (B, num_classes) logits."""
+    """y = head(stages(stem(x), *context)): for images (B, C, H, W) -> (B, num_classes) logits.
 
-    def __init__(self, *, stem: nn.Module, stages: nn.Module, head: nn.Module) -> None:
+    `size` is the side of the images that this network is made for, where it is not the family's.
+    """
+
+    def __init__(
+        self, *, stem: nn.Module, stages: nn.Module, head: nn.Module, size: int | None = None
+    ) -> None:
         super().__init__()
+        self.size = size
         self.stem = stem
         self.stages = stages
         self.head = head
@@ -97,9 +105,12 @@ class Family:
     `models` maps the names in the paper to builders, called with `num_classes` and `in_channels`;
     `sized` maps a pattern such as "resnet{}" to a function that makes the builder of any other size
     from the numbers in the name. `options` says what else a builder takes, by keyword: named parts
-    or a range. `size` is the paper's side of the input in pixels (or length, or nodes),
-    `small_size` one that tests can afford. `inputs(batch, in_channels, size)` makes an example.
-    `published` has the accuracy of a name as its paper or authors give it, with the place.
+    or a range. `size` is the paper's side of the input in pixels (or length, or nodes), for the
+    networks that have none of their own, `small_size` one that tests can afford.
+    `inputs(batch, in_channels, size)` makes an example, `sample` says what one is, by its shape.
+    `space` is that of what the transforms
+    give. `without` says which options of every network, or values of them ("norm=instance"), have
+    no meaning here, and why.
     """
 
     name: str
@@ -115,8 +126,17 @@ class Family:
     in_channels: int = 3
     small_size: int = 64
     inputs: Callable[[int, int, int], tuple[Tensor, ...]] = images
+    sample: str = "image of {}x{}x{}"
+    space: parts.Space = parts.PLANE
+    without: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[str, ...] = ()
-    published: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_UNITS: Mapping[str, str] = dict.fromkeys(
+    ("attention", "drop_path", "drop_path_mode", "shake_drop", "init=zero-last"),
+    "it is about residual units, and this network has none",
+)
+"""What a family of networks without shortcuts does without."""
 
 
 def staged(

@@ -9,7 +9,7 @@ from functools import partial
 from torch import nn
 
 from plusx import parts
-from plusx.zoo.network import STEMS, Family, Network, Options, cifar_depths, staged
+from plusx.zoo.network import NO_UNITS, STEMS, Family, Network, Options, cifar_depths, staged
 from plusx.zoo.resnet import TRANSFORMS
 
 __all__ = ["FAMILIES", "plain", "plain_cifar"]
@@ -80,6 +80,7 @@ FAMILIES = (
             "plain34": partial(_photo, depths=(3, 4, 6, 3)),
         },
         options=_OPTIONS,
+        without=NO_UNITS,
     ),
     Family(
         name="plain-cifar",
@@ -92,6 +93,7 @@ FAMILIES = (
         models={f"plain{depth}": plain_cifar(depth) for depth in (20, 32, 44, 56, 110)},
         sized={"plain{}": plain_cifar},
         options=_OPTIONS,
+        without=NO_UNITS,
         small_size=8,
     ),
 )

@@ -15,7 +15,15 @@ from plusx.residual import Residual
 from plusx.zoo.depths import IMAGENET_DEPTHS, equal_stages
 from plusx.zoo.network import Family, Network, Options
 
-__all__ = ["BARE_STEMS", "FAMILIES", "opened_before", "opened_inside", "preact", "preact_cifar"]
+__all__ = [
+    "BARE_STEMS",
+    "ENDS_BARE",
+    "FAMILIES",
+    "opened_before",
+    "opened_inside",
+    "preact",
+    "preact_cifar",
+]
 
 
 Opening = Callable[[int, nn.Module, nn.Module], nn.Module]
@@ -154,6 +162,9 @@ _PHOTO_OPTIONS: Options = {
         "bottleneck-2016": parts.preact_bottleneck_2016,
     },
 }
+ENDS_BARE = {"init=zero-last": "a pre-activation transform ends in a convolution, not in a norm"}
+"""What a family of pre-activation networks does without."""
+
 _PAPER = "He et al. 2016, Identity mappings in deep residual networks"
 _EQUATION = "y = shortcut(x) + transform(relu(norm(x)))"
 
@@ -172,6 +183,7 @@ FAMILIES = (
         },
         options=_PHOTO_OPTIONS,
         small_size=32,
+        without=ENDS_BARE,
         deviations=(
             "the first BN and ReLU follow the max-pool of the stem, the paper's stand before it",
             "the stride of a bottleneck stands in its 3x3 (transform=bottleneck-2016 moves it)",
@@ -189,10 +201,7 @@ FAMILIES = (
         sized={"preact_resnet{}": preact_cifar},
         options={"stem": BARE_STEMS, "transform": {"basic": BASIC, "bottleneck": BOTTLENECK}},
         small_size=8,
+        without=ENDS_BARE,
         deviations=("the zero channels of a padded shortcut (basic units) stand on both sides",),
-        published={
-            "preact_resnet164": "5.46% error on CIFAR-10, 24.33% on CIFAR-100 (table 4)",
-            "preact_resnet1001": "4.92% error on CIFAR-10 (4.62% at batch 64), 22.71% on CIFAR-100",
-        },
     ),
 )

@@ -10,10 +10,12 @@ from functools import partial
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plusx import parts
 from plusx.errors import InputError
+from plusx.parts import STEPS, VECTOR
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network, Options, Range
 
@@ -25,7 +27,10 @@ class LSTM(nn.Module):
     """y = h, with c = f c' + i g, h = o tanh(c), step by step: (B, T, C) stays.
 
     Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000: torch's `nn.LSTM`, its
-    weights and its kernel, in a module that can also be compiled and exported.
+    weights and its kernel, in a module that can also be compiled and exported. What the two tanh
+    of candidate and output are exchanged for, torch has no kernel for: it goes step by step. A norm
+    stands before the layer, over the whole sequence, as Laurent et al. 2015, "Batch normalized
+    recurrent neural networks", leave the way from step to step without one.
     """
 
     def __init__(self, width: int) -> None:
@@ -36,13 +41,30 @@ class LSTM(nn.Module):
         self.weight_hh = nn.Parameter(torch.empty(4 * width, width).uniform_(-bound, bound))
         self.bias_ih = nn.Parameter(torch.empty(4 * width).uniform_(-bound, bound))
         self.bias_hh = nn.Parameter(torch.empty(4 * width).uniform_(-bound, bound))
+        self.norm = parts.NoNorm(width, STEPS)
+        self.candidate = nn.Tanh()
+        self.output = nn.Tanh()
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)
+        if not (isinstance(self.candidate, nn.Tanh) and isinstance(self.output, nn.Tanh)):
+            return self._step_by_step(x)
         start = x.new_zeros(1, x.shape[0], self.width)
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         # with biases, one layer, no dropout, one direction, batch first
         y, _, _ = torch.lstm(x, (start, start), weights, True, 1, 0.0, self.training, False, True)
         return y
+
+    def _step_by_step(self, x: Tensor) -> Tensor:
+        given = F.linear(x, self.weight_ih, self.bias_ih + self.bias_hh)  # (B, T, 4 C)
+        h = c = x.new_zeros(x.shape[0], self.width)
+        seen = []
+        for now in given.unbind(1):
+            i, f, g, o = (now + F.linear(h, self.weight_hh)).chunk(4, -1)
+            c = f.sigmoid() * c + i.sigmoid() * self.candidate(g)
+            h = o.sigmoid() * self.output(c)
+            seen.append(h)
+        return torch.stack(seen, 1)
 
     def extra_repr(self) -> str:
         return f"width={self.width}"
@@ -71,14 +93,17 @@ class Step(nn.Module):
 class Recurrence(nn.Module):
     """h[t] = unit(h[t - 1], x[t]), h[0] = 0: (B, T, C) -> (B, T, C), all the h.
 
-    The unit is one and the same at every step; a tape holds its last.
+    The unit is one and the same at every step; a tape holds its last. A norm stands before it, over
+    the whole sequence: h + tanh(W h + norm(U x + b)), as in Laurent et al. 2015.
     """
 
-    def __init__(self, unit: nn.Module) -> None:
+    def __init__(self, unit: nn.Module, *, width: int) -> None:
         super().__init__()
+        self.norm = parts.NoNorm(width, STEPS)
         self.unit = unit
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)
         h = torch.zeros_like(x[:, 0])
         seen = []
         for now in x.unbind(1):
@@ -122,7 +147,7 @@ def _residual_lstm(
 
 
 def _residual_rnn(*, width: int = 128, num_classes: int = 1000, in_channels: int = 3) -> Network:
-    stages = nn.Sequential(Recurrence(Residual(Step(width))))
+    stages = nn.Sequential(Recurrence(Residual(Step(width)), width=width))
     return _network(stages, width=width, num_classes=num_classes, in_channels=in_channels)
 
 
@@ -131,6 +156,7 @@ def sequences(batch: int, in_channels: int, size: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, size, in_channels),)
 
 
+_WITHOUT = {"init=zero-last": "a recurrent transform ends in an activation, not in a norm"}
 _OPTIONS: Options = {"width": Range(1, 8192, whole=True)}
 
 FAMILIES = (
@@ -148,6 +174,9 @@ FAMILIES = (
         in_channels=28,
         small_size=5,
         inputs=sequences,
+        sample="sequence of {} steps with {} features",
+        space=STEPS,
+        without=_WITHOUT,
         deviations=(
             "the paper translates; here the last step labels the sequence, at 128 channels",
             "every layer is a unit, as in Prakash et al. 2016; the paper's first two are not",
@@ -167,6 +196,9 @@ FAMILIES = (
         in_channels=28,
         small_size=5,
         inputs=sequences,
+        sample="sequence of {} steps with {} features",
+        space=VECTOR,
+        without=_WITHOUT,
         deviations=("one layer in F, and W starts at zero",),
     ),
 )

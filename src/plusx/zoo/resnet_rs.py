@@ -11,7 +11,7 @@ from typing import Literal
 from torch import nn
 
 from plusx import parts
-from plusx.branch import SE, DropPath, gated
+from plusx.branch import ATTENTION, SE, DropPath, Gate, gated
 from plusx.errors import InputError
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network, Range
@@ -96,6 +96,10 @@ def strided_stem(in_channels: int, width: int) -> nn.Sequential:
     )
 
 
+se_of_a_quarter = partial(SE, reduction=4)
+"""SE with a quarter of the width inside. Bello et al. 2021, section 4."""
+
+
 def dropout_head(width: int, num_classes: int, dropout: float) -> nn.Sequential:
     """Global average-pool, flatten, dropout, linear: (B, width, H, W) -> (B, num_classes)."""
     return parts.sequence(
@@ -110,6 +114,7 @@ def _resnet_rs(
     *,
     depth: int,
     stem: parts.Stem = strided_stem,
+    attention: Gate | None = se_of_a_quarter,
     dropout: float | None = None,
     drop_path: float | None = None,
     drop_path_mode: Literal["sample", "batch"] = "sample",
@@ -122,7 +127,7 @@ def _resnet_rs(
     """
     usual = scaled(depth)
     rate = usual.drop_path if drop_path is None else drop_path
-    transform = gated(parts.bottleneck, partial(SE, reduction=4))
+    transform = gated(parts.bottleneck, attention)
     chain = nn.Sequential()
     channels = 64
     for index, (count, width) in enumerate(zip(RS_DEPTHS[depth], (256, 512, 1024, 2048))):
@@ -147,8 +152,6 @@ def resnet_rs(depth: int) -> Callable[..., Network]:
     return partial(_resnet_rs, depth=depth)
 
 
-_ACCURACY = {50: 78.8, 101: 81.2, 152: 83.0, 200: 83.4, 270: 83.8, 350: 84.2, 420: 84.4}
-
 FAMILIES = (
     Family(
         name="resnet-rs",
@@ -161,6 +164,7 @@ FAMILIES = (
         models={f"resnetrs{depth}": resnet_rs(depth) for depth in RS_DEPTHS},
         options={
             "stem": {"small": parts.small_stem, "large": strided_stem},
+            "attention": {**ATTENTION, "se": se_of_a_quarter},
             "dropout": Range(0, 0.9),
             "drop_path": Range(0, 0.95),
             "drop_path_mode": {"sample": "sample", "batch": "batch"},
@@ -171,9 +175,5 @@ FAMILIES = (
             "moves the stride into the first unit",
             "sizes are given at 224 pixels; the paper trains at 160 to 320, see `scaled`",
         ),
-        published={
-            f"resnetrs{depth}": f"{accuracy}% ImageNet top-1 at {scaled(depth).image_size} pixels"
-            for depth, accuracy in _ACCURACY.items()
-        },
     ),
 )

@@ -49,20 +49,27 @@ def bare_basic(in_channels: int, out_channels: int, *, stride: int) -> nn.Sequen
     """3x3 / stride, ReLU, 3x3, with biases in place of norms. De and Smith 2020, section 5."""
     return parts.sequence(
         conv1=nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1),
+        norm1=parts.NoNorm(out_channels),
         act1=nn.ReLU(),
         conv2=nn.Conv2d(out_channels, out_channels, 3, padding=1),
+        norm2=parts.NoNorm(out_channels),
     )
 
 
 def biased_stem(in_channels: int, width: int) -> nn.Sequential:
     """3x3 with bias, ReLU: the small stem without its norm."""
-    return parts.sequence(conv=nn.Conv2d(in_channels, width, 3, padding=1), act=nn.ReLU())
+    return parts.sequence(
+        conv=nn.Conv2d(in_channels, width, 3, padding=1),
+        norm=parts.NoNorm(width),
+        act=nn.ReLU(),
+    )
 
 
 def biased_large_stem(in_channels: int, width: int) -> nn.Sequential:
     """7x7 / 2 with bias, ReLU, 3x3 max-pool / 2: the large stem without its norm."""
     return parts.sequence(
         conv=nn.Conv2d(in_channels, width, 7, stride=2, padding=3),
+        norm=parts.NoNorm(width),
         act=nn.ReLU(),
         pool=nn.MaxPool2d(3, stride=2, padding=1),
     )
@@ -123,7 +130,7 @@ _OPTIONS: Options = {
 }
 _BARE: Options = {
     "stem": {"small": biased_stem, "large": biased_large_stem},
-    "shortcut": {"identity": parts.identity, "pad": parts.pad, "project": parts.bare_project},
+    "shortcut": {"pad": parts.pad, "project": parts.bare_project},
     "scale": Range(0, 1),
 }
 _ZEROS = "the zero channels of a padded shortcut stand on both sides"

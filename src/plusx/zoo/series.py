@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx import parts
+from plusx.parts import LINE
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network
 
@@ -165,6 +166,8 @@ FAMILIES = (
         in_channels=1,
         small_size=64,
         inputs=series,
+        sample="{0}-channel series of {1} steps",
+        space=LINE,
         deviations=("one dimension; no paper has exactly this network",),
     ),
     Family(
@@ -180,10 +183,13 @@ FAMILIES = (
         in_channels=1,
         small_size=24,
         inputs=series,
+        sample="{0}-channel series of {1} steps",
+        space=LINE,
         deviations=(
             "convolutions have no bias, since a norm follows",
             "the last unit's shortcut is the identity, as the paper's equations have it; the "
             "authors' code has a norm there (shortcut=norm)",
+            "no norm of the input itself: the authors' code has one before the first convolution",
         ),
     ),
 )

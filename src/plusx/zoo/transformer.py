@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from plusx import parts
 from plusx.errors import InputError
 from plusx.merge import Scaled
+from plusx.parts import TOKENS
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network, Options, Range
 
@@ -141,6 +142,7 @@ def vit(
         stem=Patches(in_channels, width, patch=patch, size=image_size),
         stages=nn.Sequential(*(block(width, heads, layer_scale=layer_scale) for _ in range(depth))),
         head=parts.sequence(norm=_norm(width), token=First(), linear=nn.Linear(width, num_classes)),
+        size=image_size,
     )
     for module in network.modules():
         if isinstance(module, nn.Linear):
@@ -161,9 +163,15 @@ def _named(word: str) -> Callable[[int, int], Callable[..., Network]]:
     return lambda patch, size: partial(_SIZES[word], patch=patch, image_size=size)
 
 
+_WITHOUT = {"init=zero-last": "both transforms end in a linear layer, not in a norm"}
 _OPTIONS: Options = {"image_size": Range(1, 1024, whole=True), "layer_scale": Range(1e-6, 1)}
 _PAPER = "Dosovitskiy et al. 2020, An image is worth 16x16 words"
 _EQUATION = "y = x + attention(norm(x)), y = x + mlp(norm(x))"
+_DRAWN = (
+    "all linear layers are drawn from a normal distribution of 0.02, the head too, and patches as "
+    "torch draws a convolution; the authors' code has Xavier's for the layers, queries, keys and "
+    "values each by its own width, LeCun's for patches, and a head of zeros"
+)
 
 FAMILIES = (
     Family(
@@ -178,8 +186,11 @@ FAMILIES = (
         sized={f"vit_{word}_patch{{}}_{{}}": _named(word) for word in _SIZES},
         options=_OPTIONS,
         small_size=224,
+        space=TOKENS,
+        without=_WITHOUT,
         deviations=(
             "tiny and small are DeiT's (Touvron et al. 2020); no dropout, the head is one layer",
+            _DRAWN,
         ),
     ),
     Family(
@@ -193,6 +204,8 @@ FAMILIES = (
         models={f"vit_{word}_patch4_32": _named(word)(4, 32) for word in ("tiny", "small")},
         options=_OPTIONS,
         small_size=32,
-        deviations=("the paper has no network for 32 pixels; no dropout",),
+        space=TOKENS,
+        without=_WITHOUT,
+        deviations=("the paper has no network for 32 pixels; no dropout", _DRAWN),
     ),
 )

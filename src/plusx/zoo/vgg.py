@@ -10,7 +10,7 @@ from typing import Protocol
 from torch import nn
 
 from plusx import parts
-from plusx.zoo.network import Family, Network, Range
+from plusx.zoo.network import NO_UNITS, Family, Network, Range
 
 __all__ = ["FAMILIES", "VGG_DEPTHS", "vgg"]
 
@@ -32,19 +32,17 @@ class Step(Protocol):
         ...
 
 
-def step(in_channels: int, out_channels: int, number: int) -> dict[str, nn.Module]:
-    """3x3 with bias, ReLU."""
+def step(
+    in_channels: int,
+    out_channels: int,
+    number: int,
+    *,
+    norm: Callable[[int], nn.Module] = parts.NoNorm,
+) -> dict[str, nn.Module]:
+    """3x3 with bias, [norm], ReLU. The bias does nothing before a BN; published weights have it."""
     return {
         f"conv{number}": nn.Conv2d(in_channels, out_channels, 3, padding=1),
-        f"act{number}": nn.ReLU(),
-    }
-
-
-def normed_step(in_channels: int, out_channels: int, number: int) -> dict[str, nn.Module]:
-    """3x3 with bias, BN, ReLU. The bias does nothing before a BN; published weights have it."""
-    return {
-        f"conv{number}": nn.Conv2d(in_channels, out_channels, 3, padding=1),
-        f"norm{number}": nn.BatchNorm2d(out_channels),
+        f"norm{number}": norm(out_channels),
         f"act{number}": nn.ReLU(),
     }
 
@@ -110,7 +108,7 @@ def _photo(
     )
 
 
-_STEPS: dict[str, Step] = {"": step, "_bn": normed_step}
+_STEPS: dict[str, Step] = {"": step, "_bn": partial(step, norm=nn.BatchNorm2d)}
 _PAPER = "Simonyan and Zisserman 2014, Very deep convolutional networks"
 
 FAMILIES = (
@@ -129,6 +127,7 @@ FAMILIES = (
         },
         options={"dropout": Range(0, 0.9)},
         small_size=32,
+        without=NO_UNITS,
         deviations=(
             "He initialisation; the paper starts deeper networks from shallower ones",
             "a 7x7 average-pool before the dense layers lets images of other sizes in",
@@ -151,6 +150,7 @@ FAMILIES = (
             for suffix, step in _STEPS.items()
         },
         small_size=32,
+        without=NO_UNITS,
         deviations=(
             "the paper has no small images: one linear layer stands for its three dense ones",
         ),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx import parts
+from plusx.parts import VOLUME
 from plusx.residual import Residual
 from plusx.zoo.network import Family, Network
 
@@ -158,6 +159,8 @@ FAMILIES = (
         models={"r3d_18": r3d_18, "mc3_18": mc3_18, "r2plus1d_18": r2plus1d_18},
         small_size=28,
         inputs=clips,
+        sample="clip of {1} frames of {0}x{2}x{3}",
+        space=VOLUME,
         deviations=(
             "both factored convolutions of a unit have the inner width of the first, the stem has "
             "45 inside, as in torchvision; the paper's formula gives each its own, the stem 83",

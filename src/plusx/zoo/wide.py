@@ -12,7 +12,7 @@ from plusx import parts
 from plusx.errors import InputError
 from plusx.zoo.depths import IMAGENET_DEPTHS, equal_stages
 from plusx.zoo.network import SHORTCUTS, STEMS, Family, Network, Range
-from plusx.zoo.preact import BARE_STEMS, preact
+from plusx.zoo.preact import BARE_STEMS, ENDS_BARE, preact
 from plusx.zoo.resnet import resnet
 
 __all__ = ["FAMILIES", "wide_basic", "wide_bottleneck", "wide_resnet", "wrn"]
@@ -112,7 +112,7 @@ FAMILIES = (
         sized={"wrn{}_{}": wrn},
         options={"dropout": Range(0, 0.9), "stem": BARE_STEMS},
         small_size=8,
-        published={"wrn28_10": "4.00% error on CIFAR-10, 19.25% on CIFAR-100, median of 5"},
+        without=ENDS_BARE,
     ),
     Family(
         name="wide",
