@@ -66,6 +66,31 @@ def test_one_channel_to_many_is_copies_divided_by_their_number() -> None:
         assert torch.equal(model.stem.conv.weight[:, channel], state["conv1.weight"][:, 0] / 4)
 
 
+def test_where_head_and_stem_are_all_that_differs_the_error_says_so() -> None:
+    model = create("resnet18", num_classes=7, in_channels=1)
+    words = r'; only its head and its stem differ; head="adapt" keeps .*; stem="adapt" fits'
+    with pytest.raises(InputError, match=words):
+        load_weights(model, torchvision())
+    with pytest.raises(InputError, match='; only its stem differs; stem="adapt" fits'):
+        load_weights(model, torchvision(), head="adapt")
+    load_weights(model, torchvision(), head="adapt", stem="adapt")
+    with pytest.raises(InputError) as caught:
+        load_weights(model, torchvision() | {"more": torch.zeros(1)})
+    assert "only" not in str(caught.value) and 'head="adapt" keeps' in str(caught.value)
+
+
+def test_weights_without_a_head_leave_the_models_own_when_asked() -> None:
+    state = {key: tensor for key, tensor in cifar().items() if not key.startswith("linear.")}
+    model = create("resnet8", num_classes=7)
+    before = snapshot(model)
+    with pytest.raises(InputError, match=r"lacks fc\.weight, fc\.bias; only its head differs"):
+        load_weights(model, state)
+    report = load_weights(model, state, head="adapt")
+    assert "the weights have no head, the model's own kept" in str(report)
+    assert torch.equal(model.head.linear.weight, before["head.linear.weight"])
+    assert torch.equal(model.stem.conv.weight, state["conv1.weight"])
+
+
 def test_other_channels_have_no_rule() -> None:
     model = create("resnet18", in_channels=4)
     with pytest.raises(InputError, match=r"\(64, 3, 7, 7\), the model's \(64, 4, 7, 7\)"):

@@ -1,9 +1,7 @@
-"""Where weights come from: files read without running them, wrappings, folders, the hub."""
+"""Where weights come from: files read without running them, wrappings, folders."""
 
 import os
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -32,13 +30,44 @@ def test_old_files_of_torch_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "model_state_dict"])
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module.", "model."])
 def test_wrappings_are_taken_off(wrapper: str, prefix: str, tmp_path: Path) -> None:
     state = {f"{prefix}{key}": tensor for key, tensor in cifar().items()}
     torch.save({wrapper: state, "epoch": 3, "best_prec1": 91.7}, tmp_path / "checkpoint.th")
     report = load_weights(create("resnet8", num_classes=10), tmp_path / "checkpoint.th")
     assert report.layout == "cifar" and f"under {wrapper!r}" in str(report)
-    assert ("'module.' before every key" in str(report)) == bool(prefix)
+    assert ("before every key" in str(report)) == bool(prefix)
+
+
+@pytest.mark.parametrize("averaged", ["state_dict_ema", "model_ema", "ema"])
+def test_averaged_weights_come_first_and_the_report_says_so(averaged: str) -> None:
+    state = cifar()
+    content = {
+        "state_dict": {key: torch.zeros_like(tensor) for key, tensor in state.items()},
+        averaged: {
+            "n_averaged": torch.tensor(7),
+            **{f"module.{key}": tensor for key, tensor in state.items()},
+        },
+    }
+    model = create("resnet8", num_classes=10)
+    report = load_weights(model, content)
+    words = f"taken from under {averaged!r}, the averaged weights, not 'state_dict'"
+    assert words in str(report)
+    assert torch.equal(model.stem.conv.weight, state["conv1.weight"])
+
+
+def test_a_number_that_says_how_the_average_goes_is_not_taken_for_weights() -> None:
+    state = {f"model.{key}": tensor for key, tensor in cifar().items()}
+    content = {"ema": 0.999, "state_dict": state, "model": "resnet8"}
+    report = load_weights(create("resnet8", num_classes=10), content)
+    assert "under 'state_dict'; taken off: 'model.'" in str(report)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_an_empty_file_is_called_empty(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=rf"{name} is empty; copy or download it again"):
+        load_weights(create("resnet8"), tmp_path / name)
 
 
 def test_a_saved_models_folder_is_read(tmp_path: Path) -> None:
@@ -110,63 +139,3 @@ def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
         load_weights(model, tmp_path / "weights.onnx")
     with pytest.raises(InputError, match="this is a list"):
         load_weights(model, [1, 2])
-
-
-def fake_hub(monkeypatch: pytest.MonkeyPatch, answers: dict[str, object]) -> list[tuple[str, ...]]:
-    """Stand in for huggingface_hub: `answers` by file, a path or an error; return the calls."""
-    hub, errors = ModuleType("huggingface_hub"), ModuleType("huggingface_hub.errors")
-    errors.EntryNotFoundError = type("EntryNotFoundError", (Exception,), {})
-    errors.LocalEntryNotFoundError = type(
-        "LocalEntryNotFoundError", (FileNotFoundError, errors.EntryNotFoundError), {}
-    )
-    calls = []
-
-    def hf_hub_download(repository: str, file: str, *, revision: str | None) -> str:
-        calls.append((repository, file, revision or ""))
-        answer = answers[file]
-        if isinstance(answer, str):
-            raise getattr(errors, answer)("not here")
-        if isinstance(answer, Exception):
-            raise answer
-        return str(answer)
-
-    hub.hf_hub_download = hf_hub_download
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
-    return calls
-
-
-def test_the_hub_gives_safetensors_or_else_a_pickle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    torch.save(cifar(), tmp_path / "pytorch_model.bin")
-    answers = {
-        "model.safetensors": "EntryNotFoundError",
-        "pytorch_model.bin": tmp_path / "pytorch_model.bin",
-    }
-    calls = fake_hub(monkeypatch, answers)
-    assert load_weights(create("resnet8", num_classes=10), "hub:a/b@v2").layout == "cifar"
-    assert calls == [("a/b", "model.safetensors", "v2"), ("a/b", "pytorch_model.bin", "v2")]
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        ("LocalEntryNotFoundError", "the hub cannot be reached; try again with a network"),
-        ("EntryNotFoundError", "has none of model.safetensors, pytorch_model.bin"),
-        (OSError("401 not for you\nmore"), "cannot be fetched: 401 not for you$"),
-        (ValueError("three parts"), "no 'hub:owner/name': three parts"),
-    ],
-)
-def test_what_the_hub_refuses_is_said_in_a_line(
-    answer: object, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake_hub(monkeypatch, {"model.safetensors": answer, "pytorch_model.bin": answer})
-    with pytest.raises(InputError, match=f"hub:timm/x {words}".replace("timm/x", "timm/x.*")):
-        load_weights(create("resnet50"), "hub:timm/x")
-
-
-def test_without_huggingface_hub_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(InputError, match=r"pip install 'plusx\[hub\]'"):
-        load_weights(create("resnet50"), "hub:timm/resnet50.a1_in1k")

@@ -41,16 +41,30 @@ def misfits(
     return "; ".join(f"{words} {some(names)}" for words, names in problems if names)
 
 
-def hint(network: Network, found: Mapping[str, Tensor]) -> str:
-    """Name the switch that would help, where one would."""
+def hint(network: Network, found: Mapping[str, Tensor], kept: Set[str], *, complete: bool) -> str:
+    """Name the switches that would help, and say so where they would be enough.
+
+    `complete` says that every tensor given has a place, if not its shape.
+    """
     own = network.state_dict()
-    first = stem_name(network)
-    last = [name for name in head_names(network) if name in found]
-    if any(found[name].shape[:1] != own[name].shape[:1] for name in last):
-        return '; head="adapt" keeps the model\'s own last layer'
-    if first in found and found[first].shape[1:2] != own[first].shape[1:2]:
-        return '; stem="adapt" fits one input channel to many or many to one'
-    return ""
+    first, last = stem_name(network), head_names(network)
+    apart = {n for n in own.keys() - kept if n not in found or _said(found[n]) != _said(own[n])}
+    head = bool(apart & {*last}) and all(
+        found[name].shape[1:] == own[name].shape[1:] for name in last if name in found
+    )
+    stem = first in apart and first in found and _other_channels(found[first], own[first])
+    places = " and ".join(["its head"] * head + ["its stem"] * stem)
+    words = [
+        f"only {places} differ{'s' * (head != stem)}" * (complete and apart <= {first, *last}),
+        'head="adapt" keeps the model\'s own last layer' * head,
+        'stem="adapt" fits one input channel to many or many to one' * stem,
+    ]
+    return "".join(f"; {word}" for word in words if word and places)
+
+
+def _other_channels(given: Tensor, own: Tensor) -> bool:
+    sides = (given.shape[:1], given.shape[2:]) == (own.shape[:1], own.shape[2:])
+    return sides and given.dim() > 1 and 1 in (given.shape[1], own.shape[1])
 
 
 def some(names: Sequence[str]) -> str:

@@ -29,10 +29,10 @@ def load_weights(
 
     `source` is a file (`.safetensors`, or `.pth`, `.pt`, `.th`, read without running code), the
     folder of a saved model, a state dict, or `"hub:owner/name"`. The layout (torchvision's, timm's,
-    the usual CIFAR code's, ours) is recognised by its keys, also under `state_dict` or behind
-    `module.`.
+    the usual CIFAR code's, ours) is recognised by its keys, also under `state_dict` or the like
+    (averaged weights first, where there are any) and behind `module.` or Lightning's `model.`.
 
-    `head="adapt"` keeps the model's own last layer where the weights have other classes.
+    `head="adapt"` keeps the model's own last layer where the weights have other classes or none.
     `stem="adapt"` fits the first convolution to other input channels: to one channel the sum over
     all, from one channel a copy for each divided by their number.
 
@@ -68,9 +68,10 @@ def load_weights(
         kept.update(left)
     wrong = misfits(network, keys, weights.tensors, found, kept)
     if wrong:
+        complete = weights.tensors.keys() <= {key for key, _ in keys.values()}
         raise InputError(
             f"{weights.where}, of the layout {layout.name}, does not fit {_title(config)}: {wrong}"
-            f"{hint(network, found)}"
+            f"{hint(network, found, kept, complete=complete)}"
         )
     network.load_state_dict(own | found)
     return LoadReport(layout.name, tuple(found), tuple(adapted), (*weights.notes, *notes))
@@ -155,6 +156,9 @@ def _leave_head(network: Network, found: dict[str, Tensor], notes: list[str]) ->
     """Take the last layer out of `found` where it has other classes; return the names if so."""
     own = network.state_dict()
     names = [name for name in head_names(network) if name in found]
+    if not names:
+        notes.append("the weights have no head, the model's own kept")
+        return [*head_names(network)]
     classes = {len(found[name]) for name in names if found[name].dim()}
     alike = all(found[name].shape[1:] == own[name].shape[1:] for name in names)
     if not alike or len(classes) != 1 or classes == {len(own[names[0]])}:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plusx.errors import InputError
+from plusx.weights.hub import HUB, fetched
 
 __all__ = ["Source", "Weights", "read"]
 
@@ -16,10 +17,12 @@ Source = str | Path | Mapping[str, Any]
 
 PICKLED = (".pth", ".pt", ".th", ".tar", ".bin", ".ckpt")
 IN_FOLDER = "model.safetensors"
-HUB = "hub:"
-HUB_FILES = (IN_FOLDER, "pytorch_model.bin")
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-PREFIXES = ("module.", "_orig_mod.")
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
+WRAPPERS = (*AVERAGED, "state_dict", "model_state_dict", "model", "net")
+"""Averaged weights first, as timm and torchvision take them: they are the better ones."""
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What torch's wrappers and Lightning's modules put before every key."""
+COUNTER = "n_averaged"  # of torch's AveragedModel, beside its weights
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def read(source: Source) -> Weights:
             f"{type(source).__name__}"
         )
     if str(source).startswith(HUB):
-        return _unwrapped(str(source), _file(_fetched(str(source).removeprefix(HUB))))
+        return _unwrapped(str(source), _file(fetched(str(source).removeprefix(HUB))))
     return _unwrapped(str(source), _file(Path(source)))
 
 
@@ -55,6 +58,8 @@ def _file(path: Path) -> Any:
         path = path / IN_FOLDER
     if not path.is_file():
         raise InputError(f"there is no file {path}")
+    if not path.stat().st_size and path.suffix in (".safetensors", *PICKLED):
+        raise InputError(f"{path} is empty; copy or download it again")
     if path.suffix == ".safetensors":
         return _safetensors(path)
     if path.suffix in PICKLED:
@@ -91,46 +96,18 @@ def _pickled(path: Path) -> Any:
         raise InputError(f"{path} cannot be read ({error}); copy or download it again") from error
 
 
-def _fetched(name: str) -> Path:
-    """Fetch `owner/name` or `owner/name@revision` through huggingface_hub, or from its cache."""
-    try:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise InputError(
-            f"{HUB}{name} needs huggingface_hub: pip install 'plusx[hub]', or give a file"
-        ) from error
-    repository, _, revision = name.partition("@")
-    for file in HUB_FILES:
-        try:
-            return Path(hf_hub_download(repository, file, revision=revision or None))
-        except LocalEntryNotFoundError as error:
-            raise InputError(
-                f"{HUB}{name} is not in the cache, and the hub cannot be reached; try again with a "
-                "network, or give a file"
-            ) from error
-        except EntryNotFoundError:
-            continue
-        except ValueError as error:
-            raise InputError(f"{HUB}{name} is no 'hub:owner/name': {error}") from error
-        except OSError as error:
-            raise InputError(f"{HUB}{name} cannot be fetched: {_first_line(error)}") from error
-    raise InputError(f"{HUB}{name} has none of {', '.join(HUB_FILES)}")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 def _unwrapped(where: str, content: Any) -> Weights:
     """Take off `{"state_dict": ...}` and `module.`, and see that tensors alone are left."""
     notes = []
     while isinstance(content, Mapping):
-        inner = next((w for w in WRAPPERS if isinstance(content.get(w), Mapping)), None)
-        if inner is None:
+        wrappers = [w for w in WRAPPERS if isinstance(content.get(w), Mapping)]
+        if not wrappers:
             break
+        inner, *others = wrappers
+        averaged = ", the averaged weights" if inner in AVERAGED else ""
+        rest = f", not {' or '.join(map(repr, others))}" if others else ""
         content = content[inner]
-        notes.append(f"taken from under {inner!r}")
+        notes.append(f"taken from under {inner!r}{averaged}{rest}")
     if not isinstance(content, Mapping) or not content:
         raise InputError(f"{where} holds no weights: expected tensors by name")
     others = [str(k) for k, v in content.items() if not isinstance(v, Tensor) or type(k) is not str]
@@ -139,6 +116,8 @@ def _unwrapped(where: str, content: Any) -> Weights:
             f"{where} holds more than tensors by name: {', '.join(others[:5])}; give the state "
             "dict in it"
         )
+    if COUNTER in content and len(content) > 1:
+        content = {key: tensor for key, tensor in content.items() if key != COUNTER}
     while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in content)), None):
         content = {key.removeprefix(prefix): tensor for key, tensor in content.items()}
         notes.append(f"taken off: {prefix!r} before every key")
