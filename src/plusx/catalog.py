@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cache, partial
 from typing import Literal
 
+import torch
 from torch import nn
 
 from plusx import surgery
@@ -217,12 +218,13 @@ def _pointless(family: Family) -> dict[str, str]:
 def _blind_gates(space: Space) -> dict[str, str]:
     """Return the values of `attention` that find nothing to look at in a space, and why."""
     found = {}
-    for name, gate in ATTENTION.items():
-        try:
-            if gate is not None:
-                gate(1, space=space)
-        except ValueError as error:
-            found[f"attention={name}"] = str(error)
+    with torch.random.fork_rng(devices=[]):  # the first network is drawn as every other
+        for name, gate in ATTENTION.items():
+            try:
+                if gate is not None:
+                    gate(1, space=space)
+            except ValueError as error:
+                found[f"attention={name}"] = str(error)
     return found
 
 
