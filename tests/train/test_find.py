@@ -3,32 +3,35 @@
 import json
 import math
 import random
+import weakref
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from lightning_fabric.plugins import MixedPrecision
 from test_run import SHORT
 from watchers import Silent
 
 from plusx import InputError
 from plusx.cli.find import find
-from plusx.train import find_batch, run
-from plusx.train.find_batch import (
-    BatchFound,
-    Measured,
-    find_batch_size,
-    largest_fitting,
-    noise_scale,
-    stops_growing,
-)
-from plusx.train.find_rate import find_rate, judged, smooth, trial, trial_batches, trial_step
+from plusx.data import Data, InMemory, Split
+from plusx.train import find_batch, try_batch
+from plusx.train import find_rate as find_rate_module
+from plusx.train.find_batch import BatchFound, find_batch_size, largest_fitting, stops_growing
+from plusx.train.find_rate import RateFound, find_rate, judged, smooth
 from plusx.train.folder import RunFolder
+from plusx.train.noise import measured_noise, noise_scale
+from plusx.train.prepare import prepare, set_up
 from plusx.train.ranks import Ranks
 from plusx.train.setup import Setup
+from plusx.train.trial import trial, trial_batches, trial_step
+from plusx.train.try_batch import Measured
 
 matplotlib.use("Agg")
 CONFIG = replace(SHORT, batch_size=64, optimizer="nesterov", ema=0.9, mixup=0.2)
@@ -39,7 +42,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     torch.set_num_threads(1)
     alone = Ranks(0, 1, torch.device("cpu"))
     with RunFolder.create(tmp_path_factory.mktemp("find") / "r") as folder:
-        yield run._prepare(CONFIG, folder, Silent(), alone)
+        yield set_up(CONFIG, folder, Silent(), alone)
 
 
 def swept(loss_of: "np.ufunc | object", steps: int = 101) -> tuple[list[float], list[float]]:
@@ -214,7 +217,7 @@ def test_an_unclear_noise_scale_is_none() -> None:
 
 
 def test_a_batch_size_is_found(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find_batch, "SECONDS", 0.05)
+    monkeypatch.setattr(try_batch, "SECONDS", 0.05)
     before = {n: t.clone() for n, t in setup.network.state_dict().items()}
     found = find_batch_size(setup, most=64)
     assert [row.batch_size for row in found.sizes] in ([8, 16, 32, 64], [8, 16, 32])
@@ -240,7 +243,7 @@ def test_memory_bounds_the_search(setup: Setup, monkeypatch: pytest.MonkeyPatch)
     def measured(setup: Setup, size: int) -> Measured:
         return Measured(size, 100.0 * size, 50_000_000 + 100_000 * size)
 
-    monkeypatch.setattr(find_batch, "_measured", measured)
+    monkeypatch.setattr(find_batch, "try_batch", measured)
     found = find_batch_size(setup)
     assert [row.batch_size for row in found.sizes] == [8, 16, 32, 64]
     assert found.largest == 88 and found.chosen == 64 and not found.fits_all
@@ -250,17 +253,167 @@ def test_out_of_memory_is_no_error(setup: Setup, monkeypatch: pytest.MonkeyPatch
     def taken(setup: Setup, batch: object, *, step: int, rate: float) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
 
-    monkeypatch.setattr(find_batch, "trial_step", taken)
-    assert find_batch._measured(setup, 8) is None
+    monkeypatch.setattr(try_batch, "trial_step", taken)
+    assert try_batch.try_batch(setup, 8) is None
     with pytest.raises(InputError, match="not even a batch of 2"):
         find_batch_size(setup)
 
     def broken(setup: Setup, batch: object, *, step: int, rate: float) -> float:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(find_batch, "trial_step", broken)
+    monkeypatch.setattr(try_batch, "trial_step", broken)
     with pytest.raises(RuntimeError, match="shapes"):
-        find_batch._measured(setup, 8)
+        try_batch.try_batch(setup, 8)
+
+
+@dataclass
+class Gpu:
+    """A GPU for which a batch of more than `limit` is too large, and what was asked of it."""
+
+    limit: int
+    asked: list[int] = field(default_factory=list)
+    emptied: int = 0
+    alive: list[weakref.ref[object]] = field(default_factory=list)
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Take the place of CUDA: of what the search asks it, and of the steps."""
+
+        class Taken:
+            """What a step holds when it fails."""
+
+        def step(setup: Setup, batch: int, *, step: int, rate: float) -> float:
+            if step == 0:
+                self.asked.append(batch)
+            if batch > self.limit:
+                held = Taken()
+                self.alive.append(weakref.ref(held))
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            return 1.0
+
+        @contextmanager
+        def tried(setup: Setup, *, steps: int) -> Iterator[Setup]:
+            yield setup
+
+        def empty() -> None:
+            self.emptied += 1
+            assert not any(reference() for reference in self.alive), "it is freed first"
+
+        patch.setattr(Setup, "device", property(lambda setup: torch.device("cuda")))
+        patch.setattr(try_batch, "trial", tried)
+        patch.setattr(try_batch, "trial_batches", lambda setup, size, count: repeat(size))
+        patch.setattr(try_batch, "trial_step", step)
+        patch.setattr(try_batch, "SECONDS", 0.0)
+        patch.setattr(try_batch, "peak_memory", lambda device: 1)
+        patch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
+        patch.setattr(torch.cuda, "empty_cache", empty)
+        patch.setattr(find_batch, "measured_noise", lambda setup, most: None)
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5, 7, 8, 100, 640, 1301])
+def test_a_gpu_that_is_full_is_backed_off_from_and_freed(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    gpu = Gpu(limit)
+    gpu.install(monkeypatch)
+    monkeypatch.setattr(find_batch, "stops_growing", lambda speeds: speeds[-1][0])  # only memory
+    found = find_batch_size(setup)
+    assert found.largest <= limit < max(2 + 1, (1 + 1 / 8) * found.largest + 1)
+    assert found.chosen <= limit and found.fits_all == (limit == 1301)
+    assert gpu.emptied == sum(size > limit for size in gpu.asked) <= 6
+    assert max(gpu.asked) <= min(1301, 2 * limit + 6)
+
+
+def test_a_gpu_that_holds_nothing_is_named(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu(1)
+    gpu.install(monkeypatch)
+    with pytest.raises(InputError, match="not even a batch of 2 fits in memory"):
+        find_batch_size(setup)
+    assert gpu.asked == [8, 4, 2] and gpu.emptied == 3
+
+
+def test_batches_pass_in_whole_parts(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    Gpu(1301).install(monkeypatch)
+    three = replace(setup, config=replace(setup.config, accumulate=3))
+    found = find_batch_size(three)
+    assert all(row.batch_size % 6 == 0 for row in found.sizes)
+    assert "Batches pass in 3 parts" in found.reason
+    with pytest.raises(InputError, match="largest batch to try is 5, expected 6 or more"):
+        find_batch_size(three, most=5)
+
+
+@pytest.mark.parametrize(
+    "tune", ["all", *(pytest.param(kind, marks=pytest.mark.full) for kind in ("gradual", "head"))]
+)
+def test_a_trial_leaves_all_as_it_was_also_when_memory_ends_in_a_step(
+    monkeypatch: pytest.MonkeyPatch, tune: str
+) -> None:
+    """With fp16's scaler, which a CPU has too: a failure between unscaling and stepping."""
+    config = replace(CONFIG, tune=tune, clip=0.1)  # type: ignore[arg-type]
+    setup = prepare(config, reporter=Silent())
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=2)
+    precision = MixedPrecision("16-mixed", "cpu", scaler)
+    precision._desired_input_dtype = torch.bfloat16  # quick here
+    monkeypatch.setattr(setup.fabric.strategy, "_precision", precision)
+    setup.optimizer.optimizer._step_supports_amp_scaling = False
+
+    def state() -> dict[str, object]:
+        rates = [{k: v for k, v in group.items() if k != "params"} for group in groups()]
+        return {
+            "weights": {name: t.clone() for name, t in setup.network.state_dict().items()},
+            "modes": [module.training for module in setup.network.modules()],
+            "learning": [p.requires_grad for p in setup.network.parameters()],
+            "gradients": [p.grad for p in setup.network.parameters()],
+            "optimizer": (rates, dict(setup.optimizer.state)),
+            "scaler": (id(precision.scaler), scaler.state_dict(), len(_per_optimizer(scaler))),
+            "random": torch.get_rng_state().tolist(),
+        }
+
+    def groups() -> list[dict[str, object]]:
+        return setup.optimizer.param_groups
+
+    before = state()
+    for size in (32, 64):
+        assert try_batch.try_batch(setup, size) is not None
+    assert same(state(), before)
+    assert len(find_rate(setup, steps=20).rates) > 5
+    assert same(state(), before)
+
+    def full(*arguments: object, **options: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", full)
+        patch.setattr(torch.amp.GradScaler, "step", full)  # the gradients are unscaled already
+        assert try_batch.try_batch(setup, 32) is None
+    assert same(state(), before)
+    assert try_batch.try_batch(setup, 32) is not None  # it would be refused to unscale twice
+
+
+def _per_optimizer(scaler: torch.amp.GradScaler) -> dict[int, object]:
+    found: dict[int, object] = scaler._per_optimizer_states
+    return found
+
+
+def same(a: object, b: object) -> bool:
+    """Equal, tensors to the bit."""
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return a == b
+
+
+def test_the_noise_is_measured_from_gradients_of_the_first_weights(setup: Setup) -> None:
+    assert measured_noise(setup, most=len(setup.data.train)) is not None
+    assert measured_noise(replace(setup, data=few(setup.data, 20)), most=16) is None
+
+
+def few(data: Data, count: int) -> Data:
+    """The first images of a set alone."""
+    train = data.train
+    assert isinstance(train.images, InMemory)
+    pixels = InMemory(train.images.pixels[:count])
+    return replace(data, train=Split(pixels, train.labels[:count], train.names[:count]))
 
 
 def test_the_command_prints_draws_and_returns(
@@ -271,13 +424,23 @@ def test_the_command_prints_draws_and_returns(
 ) -> None:
     batch = BatchFound((Measured(8, 10.0, 1), Measured(16, 20.0, 2)), 16, True, 16, None, "Because")
     monkeypatch.setattr(find_batch, "find_batch_size", lambda setup, most: batch)
+    tried: list[int] = []
+
+    def rate(setup: Setup) -> RateFound:
+        tried.append(setup.batch_size)
+        return judged(*swept(lambda r: 2 - math.tanh(2 * (math.log10(r) + 2))))
+
+    monkeypatch.setattr(find_rate_module, "find_rate", rate)
     plot = tmp_path / "found.png"
     assert find(lambda: setup, rate=True, batch_size=True, plot=plot) == 0
     said = capsys.readouterr().out
     assert "Because" in said and "Train with --batch-size 16 --learning-rate" in said
+    assert "Batches of up to 65 are tried" in said and tried == [16]
     assert plot.read_bytes().startswith(b"\x89PNG")
     find(lambda: setup, batch_size=True, json_output=True)
     assert json.loads(capsys.readouterr().out)["batch_size"]["chosen"] == 16
+    find(lambda: setup, rate=True)
+    assert "Train with --batch-size 64 --learning-rate" in capsys.readouterr().out
     with pytest.raises(InputError, match="nothing to find"):
         find(lambda: setup)
     with pytest.raises(InputError, match=r"\.png"):

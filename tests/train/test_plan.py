@@ -9,7 +9,8 @@ import pytest
 from plusx import InputError, create
 from plusx.cli.plan import plan as command
 from plusx.train.config import TrainConfig
-from plusx.train.plan import Job, Target, estimate, plan
+from plusx.train.estimate import Job, Target, estimate
+from plusx.train.plan import plan
 from plusx.train.plan_measure import Measured, measured
 
 matplotlib.use("Agg")

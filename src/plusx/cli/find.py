@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["find"]
 
+STEPS = 20
+"""Of an epoch, which a larger batch is not to go below."""
+
 
 def find(
     prepare: "Callable[[], Setup]",
@@ -23,9 +27,10 @@ def find(
     plot: Path | None = None,
     json_output: bool = False,
 ) -> int:
-    """Find a learning rate, a batch size, or both with one setup; return the exit status.
+    """Find a batch size, a learning rate, or first the one and then the other with it.
 
-    With `plot` (.png, .svg or .pdf) the curves are drawn there, both under one another.
+    Return the exit status: 1 where there was none to find. With `plot` (.png, .svg or .pdf) the
+    curves are drawn there, both under one another.
     """
     from plusx.train.find_batch import find_batch_size
     from plusx.train.find_rate import find_rate
@@ -37,9 +42,16 @@ def find(
     setup = prepare()
     found: dict[str, RateFound | BatchFound] = {}
     if batch_size:
-        # a larger one would leave an epoch of a small set with a handful of steps
-        most = max(setup.batch_size, len(setup.data.train) // 20)
-        found["batch_size"] = find_batch_size(setup, most=most)
+        images = len(setup.data.train)
+        most = max(setup.batch_size, images // STEPS)
+        if not json_output:
+            print(
+                f"\nBatches of up to {most:,} are tried: larger ones would leave an epoch of "
+                f"{images:,} images with fewer than {STEPS} steps\n"
+            )
+        one = find_batch_size(setup, most=most)
+        found["batch_size"] = one
+        setup = replace(setup, config=replace(setup.config, batch_size=one.chosen))
     if rate:
         found["learning_rate"] = find_rate(setup)
     if json_output:
@@ -56,19 +68,12 @@ def find(
 
 def _next_step(found: "dict[str, RateFound | BatchFound]", setup: "Setup") -> str:
     """Say what to give to `plusx train`; a rate belongs to the batch size it was found with."""
-    words = []
-    if "batch_size" in found:
-        words.append(f"--batch-size {found['batch_size'].chosen}")
-    one = found.get("learning_rate")
-    if one is not None and one.chosen is not None:
-        rate, at = one.chosen, setup.batch_size
-        if "batch_size" in found:
-            rate *= (found["batch_size"].chosen or at) / at
-            words.append(f"--learning-rate {rate:.2g}")
-            return f"Train with {' '.join(words)} (the rate in proportion from a batch of {at})"
-        words.append(f"--learning-rate {rate:.2g} --batch-size {at}")
-    if not words:
+    rate = found["learning_rate"].chosen if "learning_rate" in found else None
+    if rate is None and "batch_size" not in found:
         return "Nothing was found to train with: see what `plusx train` says of the data"
+    words = [f"--batch-size {setup.batch_size}"]
+    if rate is not None:
+        words.append(f"--learning-rate {rate:.2g}")
     return f"Train with {' '.join(words)}"
 
 

@@ -1,48 +1,29 @@
 """Which batch size? Measured: what fits in memory, images/s, and the noise of the gradient."""
 
-import gc
 import json
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
-
-import torch
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, new_axes
 from plusx.analysis.summary import summary
 from plusx.data.memory import free_memory
 from plusx.errors import InputError
-from plusx.train.environment import peak_memory
-from plusx.train.find_rate import trial, trial_batches, trial_step
+from plusx.train.noise import measured_noise
 from plusx.train.setup import Setup
+from plusx.train.try_batch import Measured, try_batch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BatchFound", "find_batch_size", "largest_fitting", "noise_scale", "stops_growing"]
+__all__ = ["BatchFound", "find_batch_size", "largest_fitting", "stops_growing"]
 
 GROWTH = 0.05  # of images/s by a doubling of the batch, less than which does not pay
 SAFE = 0.8  # share of the free memory that a batch may take
 FIRST = 8  # the smallest batch that is measured
 MOST = 4096
-REPEATS, SECONDS = 3, 0.5  # steps of each size: so many at least, and for so long
-MOST_REPEATS = 20
 LONGEST = 10.0  # seconds of a step, beyond which no larger batch is measured
-GROUPS, PARTS, PART = 4, 8, 16  # of the noise scale: 4 times 8 gradients of 16 images each
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One batch size: images/s, and the memory in use at its peak, in bytes."""
-
-    batch_size: int
-    images_per_second: float
-    memory_bytes: int
 
 
 @dataclass(frozen=True)
@@ -110,8 +91,9 @@ def find_batch_size(setup: Setup, *, most: int = MOST) -> BatchFound:
             "run of many so many times its --batch-size"
         )
     most = min(most, len(setup.data.train))
-    if most < 2:
-        raise InputError(f"the largest batch to try is {most}, expected 2 or more")
+    least = 2 * setup.config.accumulate
+    if most < least:
+        raise InputError(f"the largest batch to try is {most}, expected {least} or more")
     free = free_memory()  # before anything is measured
     rows, failed = _doubling(setup, most, free)
     if not rows:
@@ -121,7 +103,7 @@ def find_batch_size(setup: Setup, *, most: int = MOST) -> BatchFound:
         )
     largest = _largest(setup, rows, most=most, failed=failed, free=free)
     chosen = stops_growing([(row.batch_size, row.images_per_second) for row in rows])
-    noise = _noise(setup, min(PART, rows[-1].batch_size))
+    noise = measured_noise(setup, most=rows[-1].batch_size)
     return BatchFound(
         tuple(rows),
         largest,
@@ -158,56 +140,20 @@ def largest_fitting(fits: Callable[[int], bool], *, good: int, bad: int, within:
     return good
 
 
-def noise_scale(
-    groups: Sequence[tuple[float, float]], *, small: int, parts: int
-) -> tuple[float, float, float] | None:
-    """B_simple = S / |G|^2, with a 95% interval; None where that is not clear.
-
-    McCandlish et al. 2018, eq. 2.9 and A.2 to A.4: from |g|^2 at `small` images and at `parts`
-    times as many, |G|^2 = (B |g_B|^2 - b |g_b|^2) / (B - b) and S = (|g_b|^2 - |g_B|^2) /
-    (1/b - 1/B), both without bias. Each of `groups` is (mean |g_b|^2, |g_B|^2); their means are
-    taken before the ratio, which alone is biased. The interval is the jackknife's over the groups,
-    in log B; it is not clear where one leaves no positive |G|^2 or S, or the interval spans more
-    than a factor of 100.
-    """
-    if len(groups) < 2 or parts < 2 or small < 1:
-        raise InputError(
-            f"{len(groups)} groups of {parts} parts of {small} images tell no noise; expected 2 or "
-            "more groups of 2 or more parts"
-        )
-    pairs = torch.tensor(groups, dtype=torch.float64)
-    count = len(pairs)
-    without = [torch.cat([pairs[:at], pairs[at + 1 :]]).mean(0) for at in range(count)]
-    found = [_ratio(mean.tolist(), small, parts * small) for mean in (pairs.mean(0), *without)]
-    if not all(0 < ratio < math.inf for ratio in found):
-        return None
-    logs = torch.tensor(found, dtype=torch.float64).log()
-    center, others = logs[0], logs[1:]
-    error = float(((count - 1) / count * (others - others.mean()).square().sum()).sqrt())
-    student = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57}.get(count, 2.5)
-    spread = student * error
-    if not spread < math.log(10):
-        return None
-    return tuple(math.exp(float(center) + sign * spread) for sign in (0, -1, 1))  # type: ignore
-
-
-def _ratio(norms: Sequence[float], small: int, big: int) -> float:
-    at_small, at_big = norms
-    squared = (big * at_big - small * at_small) / (big - small)
-    trace = (at_small - at_big) / (1 / small - 1 / big)
-    return trace / squared if squared > 0 and trace > 0 else math.nan
-
-
 def _doubling(setup: Setup, most: int, free: int) -> tuple[list[Measured], int | None]:
-    """Measure powers of two until memory, images, or the growth of speed end; also what failed."""
+    """Measure size after size until memory, images, or the growth of speed end; also what failed.
+
+    They are powers of two, times the parts in which a batch passes.
+    """
     rows: list[Measured] = []
-    size = min(FIRST, 1 << (most.bit_length() - 1))
+    parts = setup.config.accumulate
+    size = parts * min(FIRST, 1 << ((most // parts).bit_length() - 1))
     with setup.reporter.progress("measuring batch sizes", None) as advance:
         while size <= most:
             fits = setup.device.type == "cuda" or _needed(setup, rows, size) <= SAFE * free
-            row = _measured(setup, size) if fits else None
+            row = try_batch(setup, size) if fits else None
             if row is None:
-                if rows or size == 2:
+                if rows or size == 2 * parts:
                     return rows, size
                 most = size = size // 2  # start lower
                 continue
@@ -221,58 +167,6 @@ def _doubling(setup: Setup, most: int, free: int) -> tuple[list[Measured], int |
                     break
             size *= 2
     return rows, None
-
-
-def _measured(setup: Setup, size: int) -> Measured | None:
-    """Take steps with a batch of `size`; None where there is no memory for them."""
-    tell = _peak_since(setup)
-    try:
-        with trial(setup, steps=MOST_REPEATS + 1) as tried:
-            seconds: list[float] = []
-            waiting = trial_batches(tried, size, MOST_REPEATS + 1)
-            for step in range(MOST_REPEATS + 1):
-                began = time.perf_counter()
-                trial_step(tried, next(waiting), step=step, rate=0.0)  # it reads the loss: it waits
-                seconds.append(time.perf_counter() - began)
-                if step >= REPEATS and sum(seconds[1:]) > SECONDS:
-                    break
-        return Measured(size, size / median(seconds[1:]), tell())  # the first warms up
-    except RuntimeError as error:
-        if not _out_of_memory(error):
-            raise
-    gc.collect()  # outside of the handler: its traceback holds the step's tensors
-    if setup.device.type == "cuda":
-        torch.cuda.empty_cache()
-    return None
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    said = str(error)
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(w in said.lower() for w in words)
-
-
-def _peak_since(setup: Setup) -> Callable[[], int]:
-    """Begin to watch the peak of memory; return who tells it.
-
-    Linux forgets the peak of a process where it is asked to; elsewhere it is that since the start.
-    """
-    if setup.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        return lambda: peak_memory("cuda")
-    gc.collect()
-    status = Path("/proc/self/status")
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        status.read_text().index("VmHWM:")
-    except (OSError, ValueError):
-        return lambda: peak_memory(setup.device.type)
-
-    def tell() -> int:
-        after = status.read_text().partition("VmHWM:")[2]
-        return int(after.split()[0]) * 1024
-
-    return tell
 
 
 def _each(setup: Setup, rows: Sequence[Measured]) -> float:
@@ -309,42 +203,10 @@ def _largest(
         if good == most:
             return most
         size = min(most, 2 * good)
-        good, bad = (good, size) if _measured(setup, size) is None else (size, None)
+        good, bad = (good, size) if try_batch(setup, size) is None else (size, None)
     return largest_fitting(
-        lambda size: _measured(setup, size) is not None, good=good, bad=bad, within=1 / 8
+        lambda size: try_batch(setup, size) is not None, good=good, bad=bad, within=1 / 8
     )
-
-
-def _noise(setup: Setup, small: int) -> tuple[float, float, float] | None:
-    """Measure gradients of small batches, and of their unions, at the weights of the start.
-
-    A batch norm sees the small batch in both, so that they are gradients of the same loss.
-    """
-    if len(setup.data.train) < 2 * small:
-        return None
-    groups: list[tuple[float, float]] = []
-    steps = GROUPS * PARTS
-    with (
-        trial(setup, steps=steps, clip=0.0, accumulate=1) as tried,
-        setup.reporter.progress("measuring the gradient's noise", steps) as advance,
-    ):
-        params = list(tried.network.parameters())
-        total, squares = [torch.zeros_like(p) for p in params], 0.0
-        for step, batch in enumerate(trial_batches(tried, small, steps)):
-            trial_step(tried, batch, step=step, rate=0.0)
-            grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in params]
-            torch._foreach_add_(total, grads)
-            squares += _square(grads)
-            advance(1)
-            if (step + 1) % PARTS == 0:
-                groups.append((squares / PARTS, _square(total) / PARTS**2))
-                total, squares = [torch.zeros_like(p) for p in params], 0.0
-    return noise_scale(groups, small=small, parts=PARTS)
-
-
-def _square(tensors: Sequence[torch.Tensor]) -> float:
-    norms = torch.stack([t.float().norm() for t in tensors])
-    return float(norms.double().square().sum())
 
 
 def _reason(
@@ -359,9 +221,9 @@ def _reason(
     grows = f"From a batch of {chosen} on, no larger one was faster by more than {GROWTH:.0%}"
     if chosen == rows[-1].batch_size:
         grows = f"A batch of {chosen} is the largest that was measured, and the fastest"
-    fits = f"{largest:,} fit in memory"
+    fits = f"up to {largest:,} fit in memory"
     if largest == most:
-        fits = f"{largest:,} fit too, the most that was to be tried"
+        fits = f"{largest:,} fit in memory too, and no more were to be tried"
     said = f"{grows}; {fits}"
     if noise is not None:
         scale, low, high = noise

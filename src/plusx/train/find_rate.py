@@ -3,32 +3,24 @@
 Smith 2015, "Cyclical learning rates for training neural networks", arXiv 1506.01186, section 3.3.
 """
 
-import itertools
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, new_axes
-from plusx.data import Batch, batches
-from plusx.data.order import shuffled
 from plusx.errors import InputError
 from plusx.train.optimize import PER_BATCH
-from plusx.train.seeds import generator_for
 from plusx.train.setup import Setup
-from plusx.train.state import Progress
-from plusx.train.step import take_step
+from plusx.train.trial import trial, trial_batches, trial_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["RateFound", "find_rate", "judged", "smooth", "trial", "trial_batches", "trial_step"]
+__all__ = ["RateFound", "find_rate", "judged", "smooth"]
 
 SMOOTHING = 0.9  # of the running mean that says when to stop
 STOP_AT = 4.0  # times the lowest running mean
@@ -193,72 +185,6 @@ def _per_decade(rates: "list[float] | tuple[float, ...]") -> int:
     if len(rates) < 2:
         return 1
     return max(1, min(len(rates), round((len(rates) - 1) / math.log10(rates[-1] / rates[0]))))
-
-
-@contextmanager
-def trial(setup: Setup, *, steps: int, **changes: Any) -> Iterator[Setup]:
-    """Give a setup to take up to `steps` steps with, and undo in the end all that they changed.
-
-    Weights, buffers, gradients, optimizer, mode and random state are put back. Its rate is constant
-    (`trial_step` says which) and nothing is averaged. `changes` are of its settings.
-    """
-    network, optimizer = setup.network, setup.optimizer
-    epochs = max(setup.config.epochs or 1, -(-steps // max(1, setup.steps)) + 1)
-    config = replace(
-        setup.config, **{"schedule": "constant", "warmup": 0.0, "epochs": epochs, **changes}
-    )
-    tensors = [*network.parameters(), *network.buffers()]
-    kept = [tensor.detach().clone() for tensor in tensors]
-    modes = [(module, module.training) for module in network.modules()]
-    state = optimizer.state_dict()
-    assert not state["state"], "a trial is for an optimizer that has taken no step"
-    devices = [setup.device] if setup.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        try:
-            yield replace(setup, config=config, average=None)
-        finally:
-            optimizer.zero_grad()
-            optimizer.load_state_dict(state)
-            with torch.no_grad():
-                for tensor, before in zip(tensors, kept):
-                    tensor.copy_(before)
-            for parameter in network.parameters():
-                parameter.grad = None
-            for module, was in modes:
-                module.training = was
-
-
-def trial_batches(setup: Setup, batch_size: int, count: int) -> Iterator[Batch]:
-    """Yield `count` batches as training sees them, from epoch after epoch."""
-    whole = len(setup.data.train) // batch_size * batch_size
-    setup.network.train()
-    given = 0
-    for epoch in itertools.count():
-        generator = generator_for(setup.config.seed, "order", epoch)
-        order = shuffled(setup.data.train, generator=generator)
-        order = order.repeat_interleave(setup.config.repeats)[:whole]
-        for batch in batches(
-            setup.data.train,
-            order[: (count - given) * batch_size],
-            batch_size=batch_size,
-            device=setup.device,
-            workers=setup.data.workers,
-            views=setup.views(epoch),
-        ):
-            yield batch
-            given += 1
-        if given >= count:
-            return
-
-
-def trial_step(setup: Setup, batch: Batch, *, step: int, rate: float) -> float:
-    """Take step `step` of a trial at learning rate `rate`; return the mean loss."""
-    dtype = torch.float32 if setup.device.type == "mps" else torch.float64
-    tally = torch.zeros(3, dtype=dtype, device=setup.device)
-    place = Progress(step=step, rate_scale=rate / setup.peak)
-    take_step(setup, place, batch, tally)
-    loss, _, seen = tally.tolist()
-    return float(loss / seen)
 
 
 def _alone(setup: Setup) -> None:

@@ -18,7 +18,7 @@ from plusx.train.environment import environment
 from plusx.train.loss import LOSSES
 from plusx.train.optimize import optimizer_for, set_rates
 from plusx.train.seeds import generator_for
-from plusx.train.tune import drop_gradients, set_modes, tuning
+from plusx.train.tune import freeze, set_modes, tuning
 from plusx.zoo import Network
 
 __all__ = ["Measured", "busy", "measured", "on_threads", "threads_of_each"]
@@ -98,7 +98,8 @@ def _steps(
     network: Network, config: TrainConfig, dtype: torch.dtype
 ) -> tuple[Callable[[Tensor, Tensor], None], Callable[[], int]]:
     """Return a training step, and who tells the bytes of the optimizer's state."""
-    learning = tuning(network, config.tune or "all")
+    learning = tuning(network, config.tune or "all", share=1.0)  # gradual: once all learns
+    freeze(learning)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = optimizer_for(network, learning, config)
     set_rates(optimizer, learning, 0.0)
@@ -110,7 +111,6 @@ def _steps(
             logits = network(x)
         loss = LOSSES[config.loss](logits, y, smoothing=config.label_smoothing)
         loss.backward()
-        drop_gradients(learning)
         optimizer.step()
 
     def state() -> int:
