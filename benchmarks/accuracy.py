@@ -38,7 +38,7 @@ def of_model(model: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "command": command(words(model, "SEED")),
         "accuracy by seed, %": percent(found),
         "mean, %": round(100 * mean, 2),
-        "95% interval over seeds": percent(interval(found)),
+        "95% interval over seeds": percent(min(1, end) for end in interval(found)),
         "95% interval over test images": percent(middle["interval of the test images"]),
         "epochs": runs[0]["epochs"],
         "median seconds": round(statistics.median(run["seconds"] for run in runs)),

@@ -140,7 +140,13 @@ def needs_data(name: str, *names: str) -> Path:
 
 
 def needs_peers(name: str) -> None:
-    """End the benchmark with a line where the peers' environment was not made."""
+    """Without the peers' environment say so and end the benchmark."""
+    if not has_peers(name):
+        raise SystemExit(0)
+
+
+def has_peers(name: str) -> bool:
+    """Say, also in a line, whether the peers' environment was made."""
     if not PEERS.exists():
         print(f"{name}: skipped, torchvision and timm are not there (`make test-peers`)")
-        raise SystemExit(0)
+    return PEERS.exists()

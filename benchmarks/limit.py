@@ -35,7 +35,7 @@ def set_up(
     network: str, precision: str, *, side: int, batch: int, device: str = "cpu", **settings: Any
 ) -> Setup:
     """A run of `plusx train` on noise in memory, ready for its first step."""
-    data = sets.noise(side, 4 * batch, 10)
+    data = sets.noise(side, max(10, 4 * batch), 10)
     config = TrainConfig(
         data=str(data),
         model=network,

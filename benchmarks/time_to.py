@@ -51,7 +51,7 @@ def conclude() -> None:
     took = statistics.median(map(seconds, ours))
     mean = statistics.mean(run["accuracy"] for run in ours)
     epochs = needed or len(right) + 1
-    least = "" if needed else ", at least: not yet there after one less"
+    needs = f"{needed} epochs" if needed else f"at least {epochs} epochs"
     record(
         "time_to",
         {
@@ -60,7 +60,7 @@ def conclude() -> None:
             "seconds of our run, median": round(took),
             "seconds of an epoch of resnet18, median": round(epoch),
             "resnet18's accuracy by epoch": right,
-            "its epochs": f"{epochs}{least}",
+            "it needs": needs,
             "taken": measured["taken"],
         },
         rows=[
@@ -70,7 +70,7 @@ def conclude() -> None:
                 sooner(ours, epochs * epoch),
                 at_least=4,
                 note=f"{100 * mean:.2f}% in {took:,.0f} s; resnet18 {epoch:,.0f} s an epoch, "
-                f"{epochs} epoch(s){least}",
+                f"{needs}",
             )
         ],
         seconds=measured["taken"],

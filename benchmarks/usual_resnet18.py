@@ -54,7 +54,7 @@ class Usual:
         self.steps = len(self.found.train) // self.job.batch_size
         total = epochs * self.steps
         self.rate = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, total)
-        self.place = {"epoch": 0, "step": 0, "accuracies": []}
+        self.place = {"epoch": 0, "step": 0, "accuracies": [], "seconds": 0.0}
 
     def loader(self, most: int | None = None) -> DataLoader[Any]:
         """What is left of the epoch's images, whole batches, or the next `most` of them."""
@@ -84,7 +84,7 @@ class Usual:
         """Look at the test images; stand at the next epoch."""
         found = accuracy(self.model, self.test, device=self.job.device)
         accuracies = [*self.place["accuracies"], found]
-        self.place = {"epoch": self.place["epoch"] + 1, "step": 0, "accuracies": accuracies}
+        self.place |= {"epoch": self.place["epoch"] + 1, "step": 0, "accuracies": accuracies}
         return found
 
     def parts(self) -> dict[str, Any]:
@@ -129,11 +129,13 @@ def main() -> None:
         run.place = kept["place"]
         print(f"usual_resnet18: going on at {run.place}", flush=True)
 
+    began, first = time.perf_counter(), run.place["epoch"] * run.steps + run.place["step"]
+    before = run.place["seconds"]
+
     def save() -> None:
+        run.place["seconds"] = before + time.perf_counter() - began
         state = {name: part.state_dict() for name, part in run.parts().items()}
         write_with(path, lambda file: torch.save({**state, "place": run.place}, file))
-
-    began, first = time.perf_counter(), run.place["epoch"] * run.steps + run.place["step"]
 
     def after() -> None:
         if run.place["step"] % SAVE_EVERY == 0:
@@ -147,7 +149,8 @@ def main() -> None:
         run.epoch(after)
         run.close_epoch()
         save()
-        record("usual_resnet18", {"accuracy by epoch": run.place["accuracies"]})
+        found = {"accuracy by epoch": run.place["accuracies"]}
+        record("usual_resnet18", found, seconds=run.place["seconds"])
         time_to.conclude()
     path.unlink()
 
