@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from plusx import create
 from plusx.parts import conv
 from plusx.parts.draws import DRAWS, he, orthogonal, redraw, xavier
 
@@ -116,3 +117,22 @@ def test_a_seed_says_it_all_and_the_rest_stays(name: str) -> None:
             assert not torch.equal(tensor, third.state_dict()[key])
     assert changed == {"0.weight", "2.weight"}
     redraw(net().to("meta"), DRAWS[name])
+
+
+@pytest.mark.parametrize("name", ["resnet8", "fixup_resnet20", "highway10", "vit_tiny_patch16_224"])
+def test_networks_take_them_by_name(name: str) -> None:
+    """Orthogonal is seen in every weight that is drawn; what starts at zero stays there."""
+    with torch.random.fork_rng():
+        plain = create(name, num_classes=10)
+        found = create(name, num_classes=10, init="orthogonal")
+    layers = [(n, m) for n, m in found.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    assert len(layers) > 5
+    for address, layer in layers:
+        start = plain.get_submodule(address).get_parameter("weight")
+        if start.any():
+            assert float(matrices(layer).square().sum()) == pytest.approx(
+                2 * min(matrices(layer).shape[1:]) * len(matrices(layer)), rel=1e-4
+            )
+        else:
+            assert not layer.get_parameter("weight").any()
+    assert found.config is not None and found.config.options == {"init": "orthogonal"}

@@ -69,6 +69,7 @@ class BatchFound:
         ax.axvline(self.chosen, color=ORANGE, label=f"chosen: {self.chosen}")
         ax.axvline(self.largest, color="gray", linestyle=":", label=f"largest: {self.largest:,}")
         ax.set_xscale("log", base=2)
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
         ax.set_ylim(bottom=0)
         ax.set_xlabel("batch size")
         ax.set_ylabel("images/s")
