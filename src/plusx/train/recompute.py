@@ -20,11 +20,11 @@ from plusx.errors import InputError
 from plusx.train.config import TrainConfig
 from plusx.zoo import Network
 
-__all__ = ["Recomputed", "recomputing", "segments"]
+__all__ = ["RecomputingNetwork", "recomputing", "segments"]
 
 
 @final
-class Recomputed(nn.Module):
+class RecomputingNetwork(nn.Module):
     """y = network(x), keeping of the first `count` segments what passes between them alone.
 
     The result is the same to the bit, running statistics and random branches included. The network
@@ -102,7 +102,9 @@ def recomputing(
         return network, ()
     found = segments(network)
     if config.recompute == "all":
-        return Recomputed(network, len(found)), (f"All {len(found)} units are computed twice",)
+        return RecomputingNetwork(network, len(found)), (
+            f"All {len(found)} units are computed twice",
+        )
     assert config.batch_size is not None
     budget = _budget(config)
     kept, passed = _kept(network, data.input.channels, config.train_size or data.input.size)
@@ -117,7 +119,7 @@ def recomputing(
         f"{needed[0] / 1e9:.2f} GB, so they take {needed[count] / 1e9:.2f} GB; the budget is "
         f"{budget / 1e9:.2f} GB"
     )
-    return Recomputed(network, count) if count else network, (said,)
+    return RecomputingNetwork(network, count) if count else network, (said,)
 
 
 def _budget(config: TrainConfig) -> float:

@@ -16,7 +16,7 @@ from plusx.parts import conv
 from plusx.residual import Residual
 from plusx.zoo.network import STEMS, Family, Network, Options, Range
 from plusx.zoo.preact import ENDS_BARE
-from plusx.zoo.recompute import Recomputed, SharingStage
+from plusx.zoo.recompute import RecomputedTransform, SharingStage
 
 __all__ = [
     "FAMILIES",
@@ -74,7 +74,7 @@ class Memory:
 
 
 PLAIN = Memory(stage=nn.Sequential, transform=lambda transform: transform)
-SAVING = Memory(stage=SharingStage, transform=partial(Recomputed, num_cheap=3))
+SAVING = Memory(stage=SharingStage, transform=partial(RecomputedTransform, num_cheap=3))
 """Keeps of a unit's x nothing that grows: BN, ReLU and (not in fact run) convolution run again."""
 
 

@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["Prefixes", "Recomputed", "SharingStage"]
+__all__ = ["Prefixes", "RecomputedTransform", "SharingStage"]
 
 
 @final
@@ -46,7 +46,7 @@ class Prefixes:
 
 
 @final
-class Recomputed(nn.Sequential):
+class RecomputedTransform(nn.Sequential):
     """y = the parts in a chain; in training the first `num_cheap` run again in the backward pass.
 
     So their outputs are not kept. They run again on copies of their buffers: running statistics
