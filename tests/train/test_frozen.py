@@ -16,6 +16,7 @@ from plusx.report.training import build
 from plusx.train import run
 from plusx.train.folder import RunFolder
 from plusx.train.health import health
+from plusx.train.prepare import set_up
 from plusx.train.ranks import Ranks
 from plusx.train.result import Probe, TrainResult
 from plusx.train.setup import Setup
@@ -29,7 +30,7 @@ def head(tmp_path: Path) -> Iterator[Setup]:
     torch.set_num_threads(1)
     alone = Ranks(0, 1, torch.device("cpu"))
     with RunFolder.create(tmp_path / "r") as folder:
-        yield run._prepare(replace(SHORT, tune="head"), folder, Silent(), alone)
+        yield set_up(replace(SHORT, tune="head"), folder, Silent(), alone)
 
 
 def test_head_asks_no_gradient_of_the_rest(head: Setup) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from watchers import Silent, StopsAt
 
 from plusx import InputError, load
-from plusx.train import fit, run, step
+from plusx.train import fit, prepare, run, step
 from plusx.train.config import TrainConfig
 from plusx.train.folder import RunFolder
 from plusx.train.loss import LOSSES
@@ -276,7 +276,7 @@ def test_stopping_while_the_data_is_read_leaves_nothing_behind(
     def interrupted(*args: object, **more: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "open_data", interrupted)
+    monkeypatch.setattr(prepare, "open_data", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run.train(SHORT, reporter=Silent(), out=tmp_path / "r")
     assert not (tmp_path / "r").exists()

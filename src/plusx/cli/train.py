@@ -44,7 +44,8 @@ def train(
         Print what they find as JSON.
     """
     from plusx.train.launch import launched, run_together
-    from plusx.train.run import free_folder, prepare
+    from plusx.train.prepare import prepare
+    from plusx.train.run import free_folder
     from plusx.train.run import train as run
     from plusx.train.setup import Silent
 

@@ -13,7 +13,7 @@ from plusx.train.result import Mistake
 from plusx.train.seeds import generator_for
 from plusx.train.setup import Setup
 
-__all__ = ["probe_batch", "test", "validate"]
+__all__ = ["Tested", "probe_batch", "test", "validate"]
 
 BATCH = 256
 NUM_MISTAKES = 12
@@ -29,14 +29,17 @@ class Validation:
 
 def validate(setup: Setup) -> Validation:
     """Measure the network as it is on the validation split."""
-    ranks = setup.ranks  # each process sees its share
-    order = torch.arange(ranks.rank, len(setup.data.val), ranks.world)
+    ranks, images = setup.ranks, len(setup.data.val)  # each process sees its share
+    order = torch.arange(ranks.share, images + ranks.shares - 1, ranks.shares)
+    order = order.clamp(max=images - 1)  # as long for all: they may have one network in common
     sums = torch.zeros(3, dtype=torch.float64)
     for logits, batch in _predictions(setup, setup.data.val, order, lambda steps: None):
-        loss = F.cross_entropy(logits, batch.labels, reduction="sum")
-        right = (logits.argmax(1) == batch.labels).sum()
-        sums += torch.tensor([float(loss), int(right), len(batch.labels)], dtype=torch.float64)
-    loss_sum, correct, count = ranks.sum(sums).tolist()
+        own = batch.indices.to(logits.device) % ranks.shares == ranks.share
+        logits, labels = logits[own], batch.labels[own]
+        loss = F.cross_entropy(logits, labels, reduction="sum")
+        right = (logits.argmax(1) == labels).sum()
+        sums += torch.tensor([float(loss), int(right), len(labels)], dtype=torch.float64)
+    loss_sum, correct, count = (ranks.sum(sums) if ranks.shares > 1 else sums).tolist()
     return Validation(loss_sum / count, correct / count)
 
 
@@ -101,9 +104,7 @@ def _predictions(
 
 def _logits(setup: Setup, images: Tensor) -> Tensor:
     spec = setup.data.input
-    with setup.fabric.autocast():
-        logits: Tensor = setup.network(normalise(centre(images, spec.size), spec))
-    return logits.float()
+    return setup.spread.logits(normalise(centre(images, spec.size), spec))
 
 
 def _mistakes(data: Data, p: Tensor, labels: Tensor, place: Tensor) -> tuple[Mistake, ...]:

@@ -21,6 +21,7 @@ from plusx.train.stop import NonFiniteLossError, StoppedError, StopRequest
 from plusx.train.tally import Tally
 from plusx.train.trackers import Tracking
 from plusx.train.tune import freeze
+from plusx.train.whole import whole
 
 __all__ = ["fit"]
 
@@ -39,7 +40,7 @@ def fit(setup: Setup, progress: Progress, request: StopRequest, tracking: Tracki
     """
     probe = probe_batch(setup)
     if not setup.run.checkpoint.exists():
-        _save(setup, progress)  # something to go back to
+        save_checkpoint(setup, progress)  # something to go back to
     while progress.epoch < setup.config.epochs:
         if _train_epoch(setup, progress, request, probe):
             epoch = _close_epoch(setup, progress)
@@ -73,7 +74,7 @@ def _train_epoch(
                 return False
             advance(0, tally.words())
             if stop or due:
-                _save(setup, progress)
+                save_checkpoint(setup, progress)
                 saved = now
             if stop:
                 raise StoppedError(setup.run.path, stop)
@@ -90,8 +91,8 @@ def _batches(setup: Setup, progress: Progress) -> Iterator[Batch]:
         device=setup.device,
         workers=setup.data.workers,
         start=progress.step,
-        rank=setup.ranks.rank,
-        world=setup.ranks.world,
+        rank=setup.ranks.share,
+        world=setup.ranks.shares,
         views=setup.views(progress.epoch),
     )
 
@@ -123,7 +124,7 @@ def _go_back(setup: Setup, progress: Progress, batch: Batch) -> None:
     progress.become(load_checkpoint(setup))
     progress.rewinds, progress.rate_scale = rewinds, scale
     setup.ranks.wait()
-    _save(setup, progress)
+    save_checkpoint(setup, progress)
     setup.say(
         f"{why}. Going back to step {progress.step + 1} of epoch {progress.epoch + 1} with "
         f"{scale:g} of the learning rate ({rewinds} of {MOST_REWINDS} times)"
@@ -136,14 +137,16 @@ def _probe_if_due(setup: Setup, progress: Progress, probe: tuple[Tensor, Tensor]
     if step % setup.probe_every or (progress.probes and progress.probes[-1].step == step):
         return 0.0
     began = time.perf_counter()
-    torch.manual_seed(seed_for(setup.config.seed, "probe", step))  # of random branches
-    network = setup.network
-    if setup.ranks.world > 1:
-        network = copy.deepcopy(network)  # DDP counts every backward pass through its own
-    tuning = setup.tuning_at(step, network)
-    freeze(tuning)
-    found = signal(network, *probe, still=tuning.still)
-    progress.probes.append(Probe(step, step / setup.steps, found))
+    network = whole(setup)
+    if network is not None:
+        torch.manual_seed(seed_for(setup.config.seed, "probe", step))  # of random branches
+        if setup.ranks.world > 1:
+            network = copy.deepcopy(network)  # DDP counts every backward pass through its own
+        tuning = setup.tuning_at(step, network)
+        freeze(tuning)
+        device = next(network.parameters()).device
+        found = signal(network, *(part.to(device) for part in probe), still=tuning.still)
+        progress.probes.append(Probe(step, step / setup.steps, found))
     return time.perf_counter() - began
 
 
@@ -171,9 +174,10 @@ def _close_epoch(setup: Setup, progress: Progress) -> Epoch:
     if best is None or _rank(epoch) > best:
         progress.best_epoch = epoch.epoch
         with setup.kept, setup.writing():
-            if setup.ranks.writes:
-                setup.run.write_model(setup.network, setup.data.input.to_json())
-    _save(setup, progress)
+            network = whole(setup)
+            if network is not None and setup.ranks.writes:
+                setup.run.write_model(network, setup.data.input.to_json())
+    save_checkpoint(setup, progress)
     setup.say(
         f"epoch {epoch.epoch:3d}/{setup.config.epochs}"
         f"  train loss {epoch.train_loss:.3f}  accuracy {epoch.train_accuracy:6.2%}"
@@ -188,17 +192,11 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
     return epoch.val_accuracy, -epoch.val_loss
 
 
-def _save(setup: Setup, progress: Progress) -> None:
-    """Write checkpoint and metrics."""
-    if setup.ranks.writes:
-        with setup.writing():
-            save_checkpoint(setup, progress)
-
-
 def _explain(setup: Setup, progress: Progress) -> str:
     """Say where the loss broke, what usually breaks it, and what to try."""
     rate = progress.learning_rate
-    broken = [n for n, p in setup.network.named_parameters() if not p.isfinite().all()]
+    state = setup.spread.collected(dict(setup.network.named_parameters()))
+    broken = [n for n, p in state.items() if p is not None and not p.isfinite().all()]
     weights = f"the weights of {broken[0]} are not finite" if broken else "the weights are finite"
     return (
         f"the loss was not finite at step {progress.step} of epoch {progress.epoch + 1}, at "

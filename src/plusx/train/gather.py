@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from plusx.analysis.summary import summary
+from plusx.analysis.summary import Summary, summary
 from plusx.data import batches, centre
+from plusx.train.choose import build
 from plusx.train.environment import environment
-from plusx.train.examine import test
+from plusx.train.examine import Tested
 from plusx.train.health import health
 from plusx.train.result import TrainResult
 from plusx.train.seeds import generator_for
@@ -19,10 +20,11 @@ __all__ = ["gather"]
 NUM_PICTURES = 10
 
 
-def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainResult:
-    """Test the network, unless `stopped` says why the run ended early, and judge the run."""
+def gather(
+    setup: Setup, progress: Progress, tested: Tested | None, *, stopped: str | None = None
+) -> TrainResult:
+    """Judge the run by its test, or without one where `stopped` says why it ended early."""
     data, config = setup.data, setup.config
-    tested = test(setup) if stopped is None else None
     originals, augmented = _pictures(setup)
     broken = (*((b.name, b.reason) for b in data.broken), *dict.fromkeys(progress.broken))
     counts = torch.bincount(data.train.labels, minlength=len(data.input.classes)).tolist()
@@ -55,10 +57,18 @@ def gather(setup: Setup, progress: Progress, *, stopped: str | None) -> TrainRes
         },
         class_counts=dict(zip(data.input.classes, counts, strict=True)),
         broken=broken,
-        summary=summary(setup.network, (data.input.channels, data.input.size, data.input.size)),
+        summary=_summary(setup),
         environment=environment(setup.device.type, str(config.precision)),
         seconds=progress.seconds,
     )
+
+
+def _summary(setup: Setup) -> Summary:
+    """Count on a network without weights: of several processes, one may have a part alone."""
+    spec = setup.data.input
+    with torch.device("meta"):
+        network = build(setup.config, setup.data)
+    return summary(network, (spec.channels, spec.size, spec.size))
 
 
 def _pictures(setup: Setup) -> tuple[Tensor, Tensor]:

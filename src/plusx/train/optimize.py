@@ -90,5 +90,7 @@ def set_rates(optimizer: torch.optim.Optimizer, tuning: Tuning, rate: float) -> 
 
 
 def _fused(model: nn.Module) -> bool:
-    """Say whether torch has a fused step for where the model is."""
-    return next(model.parameters()).device.type in ("cpu", "cuda")
+    """Say whether torch has a fused step for the model: for whole tensors, on these devices."""
+    return all(
+        type(p) is nn.Parameter and p.device.type in ("cpu", "cuda") for p in model.parameters()
+    )

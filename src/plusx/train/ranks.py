@@ -13,11 +13,25 @@ __all__ = ["Ranks", "join", "restarted"]
 
 @dataclass(frozen=True)
 class Ranks:
-    """Process `rank` of `world`; of a single one, all of this does nothing."""
+    """Process `rank` of `world`; of a single one, all of this does nothing.
+
+    `staged`: each has another part of the network.
+    """
 
     rank: int
     world: int
     device: torch.device
+    staged: bool = False
+
+    @property
+    def share(self) -> int:
+        """Which of the `shares` of a batch this process gets: stages all see all of it."""
+        return 0 if self.staged else self.rank
+
+    @property
+    def shares(self) -> int:
+        """Among how many processes a batch is divided."""
+        return 1 if self.staged else self.world
 
     @property
     def writes(self) -> bool:
@@ -41,8 +55,8 @@ class Ranks:
         return int(everyone)
 
     def share_buffers(self, model: nn.Module) -> None:
-        """Give every process the first one's buffers: running statistics may differ."""
-        if self.world > 1:
+        """Give processes with the same network the first one's: running statistics may differ."""
+        if self.shares > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
 

@@ -1,45 +1,33 @@
 """train(config) and resume(folder): from settings to a trained network and its report."""
 
-import logging
-import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from plusx.catalog import check_options, from_words
-from plusx.data import Data, open_data
-from plusx.data.memory import default_limit
 from plusx.errors import InputError
-from plusx.saving import read_weights
 from plusx.train.allocator import keep_freed_memory
-from plusx.train.average import Average
-from plusx.train.choose import available, build, choose
+from plusx.train.choose import available
 from plusx.train.config import TrainConfig
 from plusx.train.events import TensorBoard
+from plusx.train.examine import Tested, test
 from plusx.train.fit import fit
 from plusx.train.folder import RunFolder
 from plusx.train.gather import gather
-from plusx.train.initial import initial_weights
-from plusx.train.optimize import optimizer_for
+from plusx.train.prepare import set_up
 from plusx.train.ranks import Ranks, join, restarted
-from plusx.train.recompute import recomputing
 from plusx.train.result import TrainResult
-from plusx.train.setup import Reporter, Setup, Silent
-from plusx.train.speed import compiling, settle_determinism
+from plusx.train.setup import Reporter, Setup
+from plusx.train.spread import spread_again
 from plusx.train.state import Progress, load_checkpoint
 from plusx.train.stop import NonFiniteLossError, stop_request
-from plusx.train.together_norm import share_norms
 from plusx.train.trackers import Tracker, Tracking, open_trackers, track_names
-from plusx.train.tune import freeze, tuning
+from plusx.train.whole import read_best
 
-__all__ = ["free_folder", "prepare", "resume", "train"]
+__all__ = ["free_folder", "resume", "train"]
 
 
 def train(
@@ -61,24 +49,33 @@ def train(
     if restarted() and (path / "config.json").exists():
         return resume(path, reporter=reporter, command=command)
     with _held(RunFolder.create, path, ranks) as run:
-        setup = _prepare(config, run, reporter, ranks)
+        setup = set_up(config, run, reporter, ranks)
         return _go(setup, Progress(commands=[command]))
 
 
-def resume(path: Path, *, reporter: Reporter, command: str = "") -> TrainResult | None:
+def resume(
+    path: Path,
+    *,
+    reporter: Reporter,
+    command: str = "",
+    shard: bool | None = None,
+    stages: int | None = None,
+) -> TrainResult | None:
     """Go on with the run in the folder `path` from its last checkpoint.
 
-    The result is that of a run which was never interrupted. Raises as `train` does, and
+    The result is that of a run which was never interrupted. The network lies on the processes as
+    before, or as `shard` and `stages` say; one process has it whole. Raises as `train` does, and
     `ValueError` for a folder that is no run, that is in use or finished, or whose checkpoint does
     not fit.
     """
     config = RunFolder.at(path).read_config()
     track_names(config.track)
     ranks = join(config.device)
+    config = spread_again(config, ranks, shard=shard, stages=stages)
     with _held(RunFolder.open, path, ranks) as run:
         if run.report.exists() and run.model.exists() and not run.checkpoint.exists():
             raise InputError(f"{path} has no checkpoint to go on from")
-        setup = _prepare(config, run, reporter, ranks)
+        setup = set_up(config, run, reporter, ranks)
         progress = load_checkpoint(setup)
         if progress.epoch == setup.config.epochs and run.report.exists():
             if restarted():
@@ -104,90 +101,6 @@ def _held(
         yield run
 
 
-def prepare(config: TrainConfig, *, reporter: Reporter) -> Setup:
-    """Set a run up to measure it: as `train` would, but without a folder."""
-    config = replace(config, device=available(config.device))
-    setup, said = _assembled(config, RunFolder(Path(os.devnull)), reporter, join(config.device))
-    for line in said:
-        reporter.say(line)
-    return setup
-
-
-def _prepare(config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ranks) -> Setup:
-    """Set a run up; then its folder is in use."""
-    setup, said = _assembled(config, run, reporter, ranks)
-    if ranks.writes:
-        run.write_config(setup.config)
-    for line in said:
-        setup.say(line)
-    return setup
-
-
-def _assembled(
-    config: TrainConfig, run: RunFolder, reporter: Reporter, ranks: Ranks
-) -> tuple[Setup, list[str]]:
-    """Open the data, settle the settings, build the network; return also what there is to say."""
-    reporter = reporter if ranks.writes else Silent()
-    data = _open(config, reporter, ranks)
-    config, choices = choose(config, data, world=ranks.world)
-    network = build(config, data)
-    if config.weights is not None and not run.checkpoint.exists():
-        choices += initial_weights(network, config.weights)
-    if config.norms == "together":
-        share_norms(network)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    settled = settle_determinism(config)
-    fabric = _fabric(config, ranks)
-    network = fabric.to_device(network)
-    assert config.tune is not None
-    learning = tuning(network, config.tune)
-    if config.tune == "head":
-        freeze(learning)
-    if config.tune != "all":
-        choices.append(f"{learning}{' at first' * (config.tune == 'gradual')}")
-    forward, cost = recomputing(network, config, data)
-    forward, compiled = compiling(forward, network, config, data)
-    wrapped, optimizer = fabric.setup(forward, optimizer_for(network, learning, config))
-    setup = Setup(
-        config=config,
-        data=_placed(data, config, fabric.device),
-        run=run,
-        reporter=reporter,
-        fabric=fabric,
-        network=network,
-        wrapped=wrapped,
-        optimizer=optimizer,
-        average=Average(network, config.ema) if config.ema else None,
-        ranks=ranks,
-    )
-    return setup, list(filter(None, (*data.notes, *choices, *cost, compiled, settled)))
-
-
-def _open(config: TrainConfig, reporter: Reporter, ranks: Ranks) -> Data:
-    """Open the data, the first process before the others: it downloads, and chooses.
-
-    Whether images are kept in memory decides on how they are cropped: all processes, and a run that
-    goes on, do what was chosen first.
-    """
-
-    def opened(limit: int | None) -> Data:
-        return open_data(
-            config.data,
-            seed=config.seed,
-            size=config.size,
-            progress=reporter.progress,
-            workers=config.workers,
-            memory_limit=limit,
-        )
-
-    chosen = {None: None, True: sys.maxsize, False: 0}[config.in_memory]
-    if ranks.world > 1 and chosen is None:
-        chosen = default_limit() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    data = opened(chosen) if ranks.writes else None
-    kept = ranks.share_words("yes" if data is not None and data.in_memory else "no")
-    return data or opened(sys.maxsize if kept == "yes" else 0)
-
-
 def _go(setup: Setup, progress: Progress) -> TrainResult | None:
     """Train, then test the weights that validated best: the one reading of the test split."""
     began = time.perf_counter()
@@ -200,18 +113,30 @@ def _go(setup: Setup, progress: Progress) -> TrainResult | None:
         except NonFiniteLossError as error:
             if not setup.ranks.writes:
                 raise
-            result = gather(setup, progress, stopped=str(error))
+            result = gather(setup, progress, None, stopped=str(error))
             raise NonFiniteLossError(str(error), result) from None
-        setup.ranks.leave()
-        if not setup.ranks.writes:
+        tested = _tested(setup)
+        if tested is None:
             return None
-        read_weights(setup.network, setup.run.model)
         progress.seconds += time.perf_counter() - began - sum(e.seconds for e in progress.epochs)
-        result = gather(setup, progress, stopped=None)
+        result = gather(setup, progress, tested)
         assert result.test is not None
         tracking.test(result.test)
     _tell(setup, progress, result)
     return result
+
+
+def _tested(setup: Setup) -> Tested | None:
+    """Test the weights that validated best, and part; only the first process gets the result."""
+    joint, tested = setup.spread.joint, None
+    if not joint:
+        setup.ranks.leave()  # the first can do it alone
+    if joint or setup.ranks.writes:
+        read_best(setup)
+        tested = test(setup)
+    if joint:
+        setup.ranks.leave()
+    return tested if setup.ranks.writes else None
 
 
 def _tracking(setup: Setup, progress: Progress) -> Tracking:
@@ -242,35 +167,6 @@ def _tell(setup: Setup, progress: Progress, result: TrainResult) -> None:
             f"with mirrored views too {result.test_mirrored.accuracy:.2%} "
             f"(95% interval {low:.2%} to {high:.2%})"
         )
-
-
-def _fabric(config: TrainConfig, ranks: Ranks) -> Any:
-    from lightning_fabric import Fabric
-
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # precision is in our log
-    mixed: Any = {"bf16": "bf16-mixed", "fp16": "16-mixed", "32": "32-true"}
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if ranks.world > 1 else 1
-    fabric = Fabric(
-        accelerator=config.device,
-        devices=here,
-        num_nodes=ranks.world // here,
-        strategy="ddp" if ranks.world > 1 else "auto",
-        precision=mixed[config.precision],
-    )
-    fabric.launch()
-    return fabric
-
-
-def _placed(data: Data, config: TrainConfig, device: torch.device) -> Data:
-    """Put what is in memory on the device, and let `--flip` decide."""
-    assert config.flip is not None
-    return replace(
-        data,
-        policy=replace(data.policy, flip=config.flip),
-        train=data.train.to(device),
-        val=data.val.to(device),
-        test=data.test.to(device),
-    )
 
 
 def free_folder(config: TrainConfig) -> Path:

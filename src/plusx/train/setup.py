@@ -16,6 +16,7 @@ from plusx.train.config import TrainConfig
 from plusx.train.folder import RunFolder
 from plusx.train.ranks import Ranks
 from plusx.train.seeds import generator_for
+from plusx.train.spread import Spread
 from plusx.train.tune import Tuning, tuning
 from plusx.zoo import Network
 
@@ -58,10 +59,9 @@ class Silent:
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """`wrapped` and `optimizer` are Fabric's; `network` is the same network without it.
+    """`network` is the network as `spread` lays it on the processes that `ranks` knows.
 
-    `average` holds the averaged weights, where the recipe wants them; `ranks` knows the other
-    processes.
+    `average` holds the averaged weights, where the recipe wants them.
     """
 
     config: TrainConfig
@@ -70,7 +70,7 @@ class Setup:
     reporter: Reporter
     fabric: Any
     network: Network
-    wrapped: Any
+    spread: Spread
     optimizer: Any
     average: Average | None
     ranks: Ranks

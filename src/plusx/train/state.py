@@ -6,15 +6,20 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from plusx.errors import InputError
+from plusx.train.average import Average
 from plusx.train.config import TrainConfig
 from plusx.train.result import Epoch, Probe
 from plusx.train.setup import Setup
+from plusx.train.whole import fill
 
 __all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = 2
+_HOW = ("fused", "foreach")
+"""Of an optimizer's settings, those that say how it computes: pieces of tensors take other ways."""
 
 
 @dataclass(kw_only=True)
@@ -64,17 +69,29 @@ class Progress:
 
 
 def save_checkpoint(setup: Setup, progress: Progress) -> None:
-    """Write the whole state to the run folder, tensors and JSON alone."""
-    state = {
-        "format": FORMAT,
-        "network": network_of(setup.config),
-        "model": setup.network.state_dict(),
-        "optimizer": setup.optimizer.state_dict(),
-        "average": setup.average.state_dict() if setup.average else {},
-        "progress": json.dumps(asdict(progress)),
-    }
-    setup.run.write_checkpoint(state)
-    setup.run.write_metrics(progress.events())
+    """Write the whole state to the run folder, tensors and JSON alone.
+
+    It is the same file however the network lies on the processes; all take part in making it.
+    """
+    state = setup.spread.collected(
+        {
+            "model": setup.network.state_dict(),
+            "optimizer": setup.optimizer.state_dict(),
+            "average": setup.average.state_dict() if setup.average else {},
+        }
+    )
+    if not setup.ranks.writes:
+        return
+    with setup.writing():
+        setup.run.write_checkpoint(
+            {
+                "format": FORMAT,
+                "network": network_of(setup.config),
+                **state,
+                "progress": json.dumps(asdict(progress)),
+            }
+        )
+        setup.run.write_metrics(progress.events())
 
 
 def load_checkpoint(setup: Setup) -> Progress:
@@ -99,13 +116,41 @@ def load_checkpoint(setup: Setup) -> Progress:
             f"{network_of(config)}; give the run folder that it came from"
         )
     try:
-        setup.network.load_state_dict(state["model"])
-        setup.optimizer.load_state_dict(state["optimizer"])
+        fill(setup, state["model"])
+        _fill_optimizer(setup, state["optimizer"])
         if setup.average:
-            setup.average.load_state_dict(state["average"])
+            _fill_average(setup, setup.average, state["average"])
         return _read_progress(state["progress"])
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, LookupError) as error:
         raise InputError(f"{path} does not fit the network: {_first(error)}") from error
+
+
+def _fill_optimizer(setup: Setup, state: dict[str, Any]) -> None:
+    """Give the optimizer the state of its own parameters, numbered as in the whole network."""
+    params = [p for group in setup.optimizer.param_groups for p in group["params"]]
+    own: dict[int, dict[str, Any]] = {}
+    for number, values in state["state"].items():
+        param = params[number]
+        if not param.is_meta:  # else another process has it
+            own[number] = {
+                name: setup.spread.own_part(v, param) if _like(v, param) else v
+                for name, v in values.items()
+            }
+    groups = [
+        {**saved, **{name: group[name] for name in _HOW if name in group}}
+        for saved, group in zip(state["param_groups"], setup.optimizer.param_groups, strict=True)
+    ]
+    setup.optimizer.load_state_dict({"state": own, "param_groups": groups})
+
+
+def _fill_average(setup: Setup, average: Average, state: dict[str, Any]) -> None:
+    own = average.values
+    values = {n: setup.spread.own_part(v, own.get(n, v)) for n, v in state["values"].items()}
+    average.load_state_dict({**state, "values": values})
+
+
+def _like(value: object, param: Tensor) -> bool:
+    return isinstance(value, Tensor) and value.shape == param.shape
 
 
 def network_of(config: TrainConfig) -> str:

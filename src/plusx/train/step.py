@@ -1,6 +1,6 @@
 """One step of training: augment, forward, backward, update."""
 
-from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -38,19 +38,16 @@ def take_step(setup: Setup, progress: Progress, batch: Batch, tally: Tensor) -> 
     set_rates(setup.optimizer, tuning, progress.learning_rate)
     torch.manual_seed(seed_for(config.seed, "network", *place, *rank))
     setup.optimizer.zero_grad()
-    parts = min(config.accumulate, len(images))
-    for number, (x, y) in enumerate(zip(images.chunk(parts), targets.chunk(parts))):
-        last = setup.ranks.world == 1 or number == parts - 1
-        with nullcontext() if last else setup.fabric.no_backward_sync(setup.wrapped):
-            logits = setup.wrapped(x)
-            loss = LOSSES[config.loss](logits, y, smoothing=config.label_smoothing)
-            setup.fabric.backward(loss * (len(x) / len(images)))
-        answers = y if y.dim() == 1 else y.argmax(1)
-        right = (logits.detach().argmax(1) == answers).sum()
-        tally += torch.stack([loss.detach() * len(x), right, right.new_tensor(len(x))]).to(tally)
+    setup.spread.learn(
+        images,
+        targets,
+        parts=config.accumulate,
+        criterion=partial(LOSSES[config.loss], smoothing=config.label_smoothing),
+        tally=tally,
+    )
     drop_gradients(tuning)
     if config.clip:
-        setup.fabric.clip_gradients(setup.wrapped, setup.optimizer, max_norm=config.clip)
+        setup.spread.clip(setup.optimizer, config.clip)
     setup.optimizer.step()
     if setup.average:
         setup.average.update(setup.network)
@@ -94,8 +91,8 @@ def altered(setup: Setup, images: Tensor, *what: object) -> Tensor:
 def _prepared(setup: Setup, batch: Batch, place: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return normalised images (B, C, S, S), and labels (B,) or mixed targets (B, K)."""
     config, spec = setup.config, setup.data.input
-    rank = [setup.ranks.rank] if setup.ranks.rank else []
-    images, targets = altered(setup, batch.images, *place, *rank), batch.labels
+    share = [setup.ranks.share] if setup.ranks.share else []
+    images, targets = altered(setup, batch.images, *place, *share), batch.labels
     if config.mixup or config.cutmix:
         images, targets = mix(
             images,
