@@ -19,8 +19,8 @@ def counts(name: str) -> dict[str, int]:
     tally = Tally()
     if match := re.fullmatch(r"(se|cbam_|bam_|nonlocal_)resnet(\d+)", name):
         _network(tally, match[1].rstrip("_"), int(match[2]))
-    elif match := re.fullmatch(r"ecaresnet(\d+)d", name):
-        _network(tally, "eca", int(match[1]), deep=True)
+    elif match := re.fullmatch(r"ecaresnet(\d+)(d?)", name):
+        _network(tally, "eca", int(match[1]), deep=bool(match[2]))
     elif match := re.fullmatch(r"seresnext(\d+)_(\d+)x(\d+)d", name):
         depth, paths, width = map(int, match.groups())
         _network(tally, "se", depth, paths=paths, path_width=width)

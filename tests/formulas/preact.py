@@ -4,7 +4,8 @@ import re
 
 from tally import Tally
 
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+DEPTHS |= {152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
 
 
 def counts(name: str) -> dict[str, int]:
@@ -12,8 +13,11 @@ def counts(name: str) -> dict[str, int]:
     tally = Tally()
     if match := re.fullmatch(r"resnetv2_(\d+)", name):
         tally.conv(7, 3, 64, 112)  # its norm is the first unit's
-        _stages(tally, DEPTHS[int(match[1])], (256, 512, 1024, 2048), 64, 56, _bottleneck)
-        tally.linear(2048, 1000)
+        depth = int(match[1])
+        unit = _wide if depth < 50 else _bottleneck
+        widths = [width if depth < 50 else 4 * width for width in (64, 128, 256, 512)]
+        _stages(tally, DEPTHS[depth], widths, 64, 56, unit)
+        tally.linear(widths[-1], 1000)
     elif match := re.fullmatch(r"preact_resnet(\d+)", name):
         depth = int(match[1])
         tally.conv(3, 3, 16, 32)

@@ -36,6 +36,7 @@ SMALL = {
     "resnet-rs": "resnetrs50",
     "se-resnet": "seresnet18",
     "se-resnext": "seresnext50_2x4d",
+    "eca-resnet": "ecaresnet18",
     "eca-resnet-d": "ecaresnet18d",
     "cbam-resnet": "cbam_resnet18",
     "bam-resnet": "bam_resnet18",
@@ -93,7 +94,7 @@ Options = dict[str, str]
 HEAVY = (
     "resnet", "plain", "preact", "wide", "resnext", "resnet-d", "resnet-rs", "se-resnet",
     "se-resnext", "eca-resnet-d", "cbam-resnet", "bam-resnet", "nonlocal-resnet", "vgg", "densenet",
-    "fixup", "mobilenet-v2", "efficientnet", "vit", "video-resnet", "resnet1d",
+    "fixup", "mobilenet-v2", "efficientnet", "vit-small-images", "video-resnet", "resnet1d",
 )  # fmt: skip
 """Families whose smallest member takes its time."""
 LIGHT = tuple(family for family in SMALL if family not in HEAVY)

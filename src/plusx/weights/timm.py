@@ -116,6 +116,7 @@ _VIT = Layout(
 
 LAYOUTS: Mapping[str, Sequence[Layout]] = {
     "densenet": (Layout("timm", densenet()),),
+    "eca-resnet": _POST,
     "eca-resnet-d": _POST,
     "efficientnet": _INVERTED,
     "mobilenet-v2": _INVERTED,

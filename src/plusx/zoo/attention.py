@@ -75,6 +75,7 @@ def senet(depth: int, cardinality: int, base_width: int) -> Callable[..., Networ
 
 
 _se = partial(of_depth, partial(attended, attention=se_of_eight))
+_eca = partial(of_depth, partial(attended, attention=ECA))
 _eca_d = partial(
     of_depth,
     partial(attended, attention=ECA, stem=parts.deep_stem, shortcut=parts.avg_project),
@@ -88,6 +89,16 @@ _SE = partial(
     paper="Hu et al. 2017, Squeeze-and-excitation networks",
     year=2017,
     equation="y = relu(shortcut(x) + SE(transform(x)))",
+    size=224,
+    num_classes=1000,
+    small_size=32,
+)
+_ECA = partial(
+    Family,
+    paper="Wang et al. 2019, ECA-Net: efficient channel attention",
+    year=2019,
+    equation="y = relu(shortcut(x) + ECA(transform(x)))",
+    good_for="photographs: attention to channels for 86 parameters (50 layers)",
     size=224,
     num_classes=1000,
     small_size=32,
@@ -114,21 +125,24 @@ FAMILIES = (
         sized={f"seresnext{depth}_{{}}x{{}}d": partial(senet, depth) for depth in _RESNEXTS},
         options={"stem": STEMS, "shortcut": SHORTCUTS, "attention": _ATTENTION},
     ),
-    Family(
+    _ECA(
+        name="eca-resnet",
+        models={f"ecaresnet{depth}": _eca(depth) for depth in (50, 101, 152)},
+        sized={"ecaresnet{}": _eca},
+        options=_ATTENDED,
+        deviations=(
+            "the size of a kernel follows equation 12; the authors' trained networks have sizes "
+            "chosen by stage (3, 5, 5, 7 at 50 layers, 3, 3, 5, 7 above)",
+        ),
+    ),
+    _ECA(
         name="eca-resnet-d",
-        paper="Wang et al. 2019, ECA-Net: efficient channel attention",
-        year=2019,
-        equation="y = relu(shortcut(x) + ECA(transform(x)))",
-        good_for="photographs: attention to channels for 86 parameters",
-        size=224,
-        num_classes=1000,
         models={"ecaresnet50d": _eca_d(50)},
         sized={"ecaresnet{}d": _eca_d},
         options={
             "stem": {"small": parts.small_stem, "large": parts.deep_stem},
             "attention": _ATTENTION,
         },
-        small_size=32,
         deviations=("on ResNet-D, as timm has it; the paper's is on ResNet",),
     ),
     Family(

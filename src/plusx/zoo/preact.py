@@ -93,6 +93,7 @@ def preact(
 _photo = partial(
     preact, transform=parts.preact_bottleneck, widths=(256, 512, 1024, 2048), stem_width=64
 )
+_small_photo = partial(_photo, transform=parts.preact_basic, widths=(64, 128, 256, 512))
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ BARE_STEMS = {"small": parts.bare_small_stem, "large": parts.bare_large_stem}
 _PHOTO_OPTIONS: Options = {
     "stem": BARE_STEMS,
     "transform": {
+        "basic": parts.preact_basic,
         "bottleneck": parts.preact_bottleneck,
         "bottleneck-2016": parts.preact_bottleneck_2016,
     },
@@ -178,8 +180,8 @@ FAMILIES = (
         size=224,
         num_classes=1000,
         models={
-            f"resnetv2_{depth}": partial(_photo, depths=IMAGENET_DEPTHS[depth])
-            for depth in (50, 101, 152, 200)
+            f"resnetv2_{depth}": partial(_small_photo if depth < 50 else _photo, depths=depths)
+            for depth, depths in IMAGENET_DEPTHS.items()
         },
         options=_PHOTO_OPTIONS,
         small_size=32,
@@ -187,6 +189,7 @@ FAMILIES = (
         deviations=(
             "the first BN and ReLU follow the max-pool of the stem, the paper's stand before it",
             "the stride of a bottleneck stands in its 3x3 (transform=bottleneck-2016 moves it)",
+            "resnetv2_18 and 34 are timm's: the paper has no such networks",
         ),
     ),
     Family(

@@ -176,7 +176,17 @@ _TABLES: Sequence[tuple[str, str, Mapping[str, str]]] = (
         },
     ),
     (f"{_TIMM}, miil_in1k", _TOP1_AT, {"ecaresnet50d": "81.65 288"}),
-    (_CODE, _TOP1, {"cbam_resnet50": "77.62", "bam_resnet50": "76.86"}),
+    (
+        _CODE,
+        _TOP1,
+        {
+            "cbam_resnet50": "77.62",
+            "bam_resnet50": "76.86",
+            "ecaresnet50": "77.48",
+            "ecaresnet101": "78.65",
+            "ecaresnet152": "78.92",
+        },
+    ),
     (
         "Gastaldi 2017, table 1, mean of 3 (2x96d: of 5)",
         _CIFAR10,
