@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from plusx.parts import NoNorm
 from plusx.weights.layout import Layout, Row
 
 __all__ = ["LAYOUTS", "vgg_features"]
@@ -23,11 +24,15 @@ _RESNET = Layout(
 
 
 def vgg_features(network: nn.Module) -> list[Row]:
-    """Number all layers of all stages through: stages.1.conv1 is features.3 or features.4."""
+    """Number all layers of all stages through: stages.1.conv1 is features.3 or features.4.
+
+    The place of a norm that is not there is no layer.
+    """
     layers = [
         f"stages.{s}.{name}"
         for s, stage in network.get_submodule("stages").named_children()
-        for name, _ in stage.named_children()
+        for name, layer in stage.named_children()
+        if not isinstance(layer, NoNorm)
     ]
     return [(layer, f"features.{n}") for n, layer in enumerate(layers)]
 
