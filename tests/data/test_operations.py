@@ -136,6 +136,31 @@ def test_a_channel_of_one_colour_stays_in_autocontrast() -> None:
     assert found[0, 0].unique().tolist() == [0, 255] and found[0, 1:].unique().tolist() == [200]
 
 
+def test_equalize_is_pillow_s_to_the_byte() -> None:
+    """Few and many pixels, one colour, two colours, and tables that end above 255."""
+    source = torch.Generator().manual_seed(1)
+    batches = [photos(1), photos(3), photos(1, side=99), torch.full((1, 1, 16, 16), 7).byte()]
+    for side in (4, 16, 22, 40):
+        for low, high in ((0, 256), (100, 130), (254, 256), (0, 2)):
+            drawn = torch.randint(low, high, (3, 1, side, side), generator=source)
+            batches.append(drawn.to(torch.uint8))
+            batches.append((drawn.double().sqrt() * 3).to(torch.uint8))
+    for images in batches:
+        for image, found in zip(images, done("equalize", images), strict=True):
+            for channel, ours in zip(image, found, strict=True):
+                theirs = ImageOps.equalize(Image.fromarray(channel.numpy()))
+                assert np.array_equal(ours.numpy(), np.asarray(theirs))
+
+
+def test_nothing_is_refused_where_only_what_repeats_is_allowed() -> None:
+    torch.use_deterministic_algorithms(True)
+    try:
+        for name in NUMBERS:
+            assert torch.equal(done(name, photos(3)), done(name, photos(3)))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_each_image_has_its_own_operation() -> None:
     images = photos(3)
     numbers = torch.tensor([NUMBERS[n] for n in ("identity", "solarize", "rotate")] * 2)

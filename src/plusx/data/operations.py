@@ -100,8 +100,21 @@ def _autocontrast(images: Tensor, strength: Tensor, ranges: Ranges, fill: Tensor
 
 
 def _equalize(images: Tensor, strength: Tensor, ranges: Ranges, fill: Tensor) -> Tensor:
-    """Spread each channel's histogram evenly."""
-    return to_bytes(enhancements().equalize(images.float() / 255))
+    """Spread each channel's histogram evenly: Pillow's `ImageOps.equalize`, to the byte.
+
+    Whole numbers throughout: the same on every device and in every run, which kornia's histogram
+    on a GPU does not promise.
+    """
+    channels = images.flatten(0, 1).flatten(1).long()  # (N C, H W)
+    first = 256 * torch.arange(len(channels), device=images.device).view(-1, 1)
+    places = (first + channels).flatten()  # flat: sums of many dimensions have no fixed order
+    counts = torch.zeros(256 * len(channels), dtype=torch.int64, device=images.device)
+    counts = counts.scatter_add(0, places, torch.ones_like(places)).view(-1, 256)
+    darker = counts.cumsum(1) - counts  # pixels of each channel that are darker than a level
+    step = darker.gather(1, channels.amax(1, keepdim=True)) // 255
+    table = ((step // 2 + darker) // step.clamp(min=1)).clamp(max=255)
+    table = torch.where(step > 0, table, torch.arange(256, device=images.device))
+    return table.flatten().index_select(0, places).to(torch.uint8).view_as(images)
 
 
 def _posterize(images: Tensor, strength: Tensor, ranges: Ranges, fill: Tensor) -> Tensor:
