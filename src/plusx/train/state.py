@@ -133,7 +133,7 @@ def _fill_optimizer(setup: Setup, state: dict[str, Any]) -> None:
         param = params[number]
         if not param.is_meta:  # else another process has it
             own[number] = {
-                name: setup.spread.own_part(v, param) if _like(v, param) else v
+                name: _laid_as(param, setup.spread.own_part(v, param)) if _like(v, param) else v
                 for name, v in values.items()
             }
     groups = [
@@ -147,6 +147,11 @@ def _fill_average(setup: Setup, average: Average, state: dict[str, Any]) -> None
     own = average.values
     values = {n: setup.spread.own_part(v, own.get(n, v)) for n, v in state["values"].items()}
     average.load_state_dict({**state, "values": values})
+
+
+def _laid_as(param: Tensor, value: Tensor) -> Tensor:
+    """Return `value` in the parameter's order in memory: fused steps go by addresses alone."""
+    return torch.empty_like(param, dtype=value.dtype).copy_(value)
 
 
 def _like(value: object, param: Tensor) -> bool:
