@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from typing import Literal
@@ -14,15 +13,7 @@ from torch import nn
 from plusx import surgery
 from plusx.branch import ATTENTION
 from plusx.errors import InputError, nearest
-from plusx.parts import (
-    NoNorm,
-    Space,
-    batch_norm,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    no_norm,
-)
+from plusx.parts import NORMS, Space
 from plusx.parts.draws import DRAWS, redraw
 from plusx.zoo import FAMILIES, Config, Family, Network, Option, Options, Range
 from plusx.zoo.network import SHORTCUT_LETTERS
@@ -35,23 +26,6 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "mish": nn.Mish,
     "leaky": partial(nn.LeakyReLU, 0.1),
-}
-
-
-@dataclass(frozen=True)
-class Norm:
-    """What makes a norm for a width in a space, and the norms that are of the kind already."""
-
-    make: Callable[[int, Space], nn.Module]
-    kept: tuple[type[nn.Module], ...] = ()
-
-
-NORMS: Mapping[str, Norm] = {
-    "batch": Norm(batch_norm, kept=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)),
-    "group": Norm(group_norm),
-    "layer": Norm(layer_norm, kept=(nn.LayerNorm,)),
-    "instance": Norm(instance_norm),
-    "none": Norm(no_norm, kept=(NoNorm,)),
 }
 INITS: Mapping[str, Callable[[nn.Module], None]] = {
     **{name: partial(redraw, draw=draw) for name, draw in DRAWS.items()},

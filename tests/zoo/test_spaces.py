@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from plusx import create, units
 from plusx.branch import GATES, GatedCandidate
-from plusx.catalog import NORMS
 from plusx.parts import (
     LINE,
     NODES,
+    NORMS,
     VECTOR,
     VOLUME,
     ChannelsLast,

@@ -2,9 +2,11 @@
 
 from plusx.parts.basics import conv, he_init, linear_head, sequence
 from plusx.parts.norms import (
+    NORMS,
     Bias,
     InstanceNorm,
     NoNorm,
+    Norm,
     batch_norm,
     group_norm,
     instance_norm,
@@ -46,6 +48,7 @@ from plusx.parts.transforms import Transform, basic, bottleneck, bottleneck_2015
 __all__ = [
     "LINE",
     "NODES",
+    "NORMS",
     "PLANE",
     "STEPS",
     "TOKENS",
@@ -55,6 +58,7 @@ __all__ = [
     "ChannelsLast",
     "InstanceNorm",
     "NoNorm",
+    "Norm",
     "Pad",
     "Shortcut",
     "Space",

@@ -1,6 +1,8 @@
 """Norms for any feature: each is made from the number of channels and the space they lie in."""
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -9,9 +11,11 @@ from torch import Tensor, nn
 from plusx.parts.space import PLANE, Space
 
 __all__ = [
+    "NORMS",
     "Bias",
     "InstanceNorm",
     "NoNorm",
+    "Norm",
     "batch_norm",
     "group_norm",
     "instance_norm",
@@ -98,3 +102,21 @@ class NoNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x
+
+
+@dataclass(frozen=True)
+class Norm:
+    """What makes a norm for a width in a space, and the norms that are of the kind already."""
+
+    make: Callable[[int, Space], nn.Module]
+    kept: tuple[type[nn.Module], ...] = ()
+
+
+NORMS: Mapping[str, Norm] = {
+    "batch": Norm(batch_norm, kept=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)),
+    "group": Norm(group_norm),
+    "layer": Norm(layer_norm, kept=(nn.LayerNorm,)),
+    "instance": Norm(instance_norm),
+    "none": Norm(no_norm, kept=(NoNorm,)),
+}
+"""The norms by name."""
