@@ -20,6 +20,7 @@ from watchers import Silent, StopsAt
 
 from plusx import InputError, create, load, summary
 from plusx.train import run
+from plusx.train.average import Average
 from plusx.train.config import TrainConfig
 from plusx.train.cut import balanced, chain, costs
 from plusx.train.ranks import Ranks
@@ -132,7 +133,10 @@ def test_a_run_of_one_process_goes_on_over_two(
 
 
 def held(rank: int, port: int, folder: str) -> None:
-    """Write the bytes of parameters, gradients and momentum that this process holds."""
+    """Write the bytes of parameters, gradients and momentum that this process holds.
+
+    The first also writes the weights before and after a step, and their average.
+    """
     dist.init_process_group("gloo", init_method=f"tcp://localhost:{port}", rank=rank, world_size=2)
     torch.manual_seed(0)
     model = create("resnet8", num_classes=10)
@@ -143,20 +147,26 @@ def held(rank: int, port: int, folder: str) -> None:
         autocast = torch.enable_grad
 
     spread = Sharded(model, fabric=Plain(), ranks=replace(TWO, rank=rank))
+    average = Average(model, decay=0.5)
+    before = {
+        name: t.clone() for name, t in spread.collected(model.state_dict()).items() if rank == 0
+    }
     images, labels = torch.randn(4, 3, 8, 8), torch.arange(4)
     spread.learn(images, labels, parts=2, criterion=F.cross_entropy, tally=torch.zeros(3))
     optimizer.step()
+    average.update(model)
+    after, averaged = spread.collected(model.state_dict()), spread.collected(average.values)
     momentum = [state["momentum_buffer"] for state in optimizer.state.values()]
     found = []
     for tensors in (model.parameters(), [p.grad for p in model.parameters()], momentum):
         storages = [tensor.to_local().untyped_storage() for tensor in tensors]
         found.append(sum({s.data_ptr(): s.nbytes() for s in storages}.values()))
-    torch.save(found, f"{folder}/{rank}.pt")
+    torch.save((found, before, after, averaged), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
 @pytest.mark.full
-def test_each_process_holds_half(tmp_path: Path) -> None:
+def test_each_process_holds_half_and_averages_it(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -168,8 +178,14 @@ def test_each_process_holds_half(tmp_path: Path) -> None:
         process.join()
     whole = 4 * sum(p.numel() for p in create("resnet8", num_classes=10).parameters())
     for rank in (0, 1):
-        for bytes_held in torch.load(tmp_path / f"{rank}.pt"):
+        found, *states = torch.load(tmp_path / f"{rank}.pt")
+        for bytes_held in found:
             assert bytes_held == pytest.approx(whole / 2, rel=0.02)
+        if rank == 0:
+            before, after, averaged = states
+    for name, tensor in after.items():
+        if tensor.is_floating_point():  # the first decay is 1 / 10
+            torch.testing.assert_close(averaged[name], 0.1 * before[name] + 0.9 * tensor)
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,16 @@ class Average:
         """Take the model's weights into the average."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        averages, weights = [], []
+        kinds: dict[type, tuple[list[Tensor], list[Tensor]]] = {}  # pieces apart from whole ones
         for average, tensor in self._pairs(model):
             if average.is_floating_point():
+                averages, weights = kinds.setdefault(type(average), ([], []))
                 averages.append(average)
                 weights.append(tensor.to(average.dtype))
             else:
                 average.copy_(tensor)
-        torch._foreach_lerp_(averages, weights, 1 - decay)
+        for averages, weights in kinds.values():
+            torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @contextmanager
     def within(self, model: nn.Module) -> Iterator[None]:
