@@ -103,7 +103,13 @@ def _row(name: str, counted: Mapping[str, Any]) -> str:
 def _every() -> str:
     """Say what every network takes, each with an example."""
     options = options_of("resnet50")
-    lines = ["## Options of every network", "", "The families below have more, of their own.", ""]
+    lines = [
+        "## Options of every network",
+        "",
+        "The families below have more, of their own. What would have no meaning for a network is "
+        "not offered there, and the error says why.",
+        "",
+    ]
     for option in EVERY:
         does, example = EXAMPLES[option]
         lines.append(f"- `{option}` ({_values(options[option])}): {does}. `{example}`")
@@ -123,7 +129,7 @@ def _section(family: Family, counts: Counts) -> str:
     return "".join(
         [
             f"## {family.name}\n\n    {family.equation}\n\n",
-            f"{family.paper} ({family.year}). Good for {family.good_for}.\n\n",
+            f"{family.paper}. Good for {family.good_for}.\n\n",
             _drawings(names, counts),
             sized if family.sized else "",
             f"\n\nOptions:\n{options}" if options else "",
@@ -144,7 +150,7 @@ def _drawings(names: list[str], counts: Counts) -> str:
         for index, drawing in enumerate(drawings):
             places = {counts[name]["kinds"][index]["where"] for name in same}
             if len(drawings) > 1:
-                pieces.append(f"{places.pop() if len(places) == 1 else 'units of one kind'}:")
+                pieces.append(f"At {places.pop() if len(places) == 1 else 'units of one kind'}:")
             pieces.append(f"```\n{drawing}\n```")
     return "\n\n".join(pieces)
 

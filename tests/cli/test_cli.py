@@ -134,8 +134,8 @@ def test_models_gives_all_that_is_known(plusx: Run) -> None:
     (row,) = json.loads(plusx("models", "resnet110", "--family", "resnet-cifar", "--json")[1])
     assert (row["params"], row["units"], row["input"], row["year"]) == (1_727_962, 54, 32, 2015)
     assert row["published"] == {
-        "figure": "6.43% error on CIFAR-10, mean of 5 6.61%",
-        "source": "He et al. 2015, table 6",
+        "figure": "6.43% error on CIFAR-10 (mean 6.61%)",
+        "source": "He et al. 2015, table 6, best of 5",
     }
     assert (row["shortcut"], row["merge"]) == ("identity", "Add, ReLU")
     (row,) = json.loads(plusx("models", "bam_*", "--json")[1])
@@ -147,7 +147,8 @@ def test_models_shows_figures_with_their_sources(plusx: Run) -> None:
     assert any(line.startswith("resnet-cifar: He et al. 2015, Deep") for line in lines)
     row = next(line.split() for line in lines if line.startswith("    resnet110 "))
     assert row[1:4] == ["1.73M", "253M", "6.43%"] and row[-1] == "[1]"
-    assert "  [1] He et al. 2015, table 6" in lines
+    assert "  [1] He et al. 2015, table 6, best of 5" in lines
+    assert "  [2] He et al. 2015, table 6" in lines  # numbered as they are read: resnet1202 next
     assert "  (identity | 3x3, BN, ReLU, 3x3, BN | Add, ReLU)" in lines
 
 
@@ -162,7 +163,7 @@ def test_info_counts_at_the_networks_own_size(plusx: Run) -> None:
 def test_info_says_what_a_name_stands_for(plusx: Run) -> None:
     out = plusx("info", "preact_resnet50")[1]
     assert "preact_resnet50 is not in the paper" in out and "for an image of 3x32x32" in out
-    assert "the networks for photographs are resnetv2_50" in out
+    assert "the networks for photographs are resnetv2_18" in out
     out = plusx("info", "resnet20")[1]
     assert "8.75% error on CIFAR-10 (He et al. 2015, table 6)" in out and "not in" not in out
     assert "Where it differs from the paper\n  the zero channels" in out

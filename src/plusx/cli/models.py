@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -126,27 +127,32 @@ def _matches(word: str, row: Row) -> bool:
 
 def _listing(rows: list[Row], width: int) -> str:
     """Lay out the rows: a head for each family, the units of each kind, then their networks."""
-    sources: dict[str, int] = {}
-    kinds: dict[str, dict[tuple[str, ...], list[tuple[str, ...]]]] = {}
+    kinds: dict[str, dict[tuple[str, ...], list[Row]]] = {}
     for row in rows:
         sizes = f"; other sizes: {', '.join(row['other_sizes'])}" if row["other_sizes"] else ""
         of = kinds.setdefault(f"{row['family']}: {row['paper']}{sizes}", {})
-        of.setdefault(_units(row), []).append(_cells(row, sources))
-    cells = [cell for of in kinds.values() for alike in of.values() for cell in alike]
-    name, params, macs = (max(map(len, column)) for column in list(zip(*cells, strict=True))[:3])
+        of.setdefault(_units(row), []).append(row)
+    sources: dict[str, int] = {}
+    cells = {
+        row["name"]: _cells(row, sources)
+        for of in kinds.values()
+        for alike in of.values()
+        for row in alike
+    }
+    columns = zip(*cells.values(), strict=True)
+    name, params, macs, _ = (max(map(len, column)) for column in columns)
     lines = [f"{'name':{name + 4}}  {'params':>{params}}  {'MACs':>{macs}}  published"]
     for head, of in kinds.items():
         lines += ["", head]
         for units, alike in of.items():
             lines += [f"  {unit}" for unit in units]
-            lines += [
-                f"    {a:{name}}  {b:>{params}}  {c:>{macs}}  {d}".rstrip() for a, b, c, d in alike
-            ]
+            for a, b, c, d in (cells[row["name"]] for row in alike):
+                lines.append(f"    {a:{name}}  {b:>{params}}  {c:>{macs}}  {d}".rstrip())
     if sources:
         lines += ["", "published: where the figures are from"]
         lines += [f"  [{number}] {source}" for source, number in sources.items()]
     lines += ["", "(shortcut | transform | merge); `plusx info NAME` has the rest"]
-    return "\n".join(_cut(line, width) for line in lines)
+    return "\n".join(_wrapped(line, width) for line in lines)
 
 
 def _units(row: Row) -> tuple[str, ...]:
@@ -179,5 +185,7 @@ def _short(count: int) -> str:
     return str(count)
 
 
-def _cut(line: str, width: int) -> str:
-    return line if not width or len(line) <= width else f"{line[: width - 1]}…"
+def _wrapped(line: str, width: int) -> str:
+    """Break a line that is too long for the terminal; `width` is 0 where there is none."""
+    indent = " " * 8
+    return textwrap.fill(line, width, subsequent_indent=indent) if width else line
