@@ -1,3 +1,5 @@
+import gc
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,60 @@ def test_shares_workers_and_starts_make_no_difference(
             assert torch.equal(one.images, torch.cat([share.images for share in shares]))
             assert torch.equal(one.labels, torch.cat([share.labels for share in shares]))
             assert torch.equal(one.indices, torch.cat([share.indices for share in shares]))
+
+
+def ids(data: Data, order: torch.Tensor, **options: object) -> set[int]:
+    """The worker processes that are there after a pass."""
+    listed(data, order, **options)
+    return {process.pid or 0 for process in multiprocessing.active_children()}
+
+
+def test_workers_stay_from_epoch_to_epoch_and_end_with_the_data(make: Make) -> None:
+    data = open_data(str(make("pets", {"cat": 30, "dog": 30})), memory_limit=0)
+    order = torch.arange(len(data.train))
+    before = {process.pid for process in multiprocessing.active_children()}
+    first = ids(data, order, workers=2, views=CROPS) - before
+    assert 1 <= len(first) <= 2
+    later = Views(CROPS.policy, CROPS.size, lambda n: generator(n + 50))  # of another epoch
+    alone = listed(data, order.flip(0), views=later)
+    for _ in range(2):
+        found = listed(data, order.flip(0), workers=2, views=later)
+        assert all(same(a, b) for a, b in zip(alone, found, strict=True))
+    assert ids(data, order, workers=2, views=later) - before == first
+    assert len(ids(data, order, workers=2) - before) == 2 * len(first)  # whole images: others
+    del data
+    gc.collect()
+    assert not {process.pid for process in multiprocessing.active_children()} - before
+
+
+def test_a_pass_that_was_left_leaves_nothing_to_the_next(disk: Data) -> None:
+    order = torch.arange(40)
+    whole = listed(disk, order, views=CROPS)
+    for left in (1, 3):
+        early = batches(disk.train, order, batch_size=8, device="cpu", workers=2, views=CROPS)
+        for _, one in zip(range(left), early):
+            assert one.indices.tolist()
+        early.close()
+        again = listed(disk, order, workers=2, views=CROPS)
+        assert all(same(a, b) for a, b in zip(whole, again, strict=True))
+    one, other = (
+        batches(disk.train, order, batch_size=8, device="cpu", workers=2, views=CROPS)
+        for _ in range(2)
+    )
+    for expected, a, b in zip(whole, one, other, strict=True):  # at the same time
+        assert same(expected, a) and same(expected, b)
+
+
+def test_a_pass_that_failed_is_no_end(disk: Data) -> None:
+    assert isinstance(disk.train.images, OnDisk)
+    order = torch.arange(16)
+    whole = listed(disk, order, workers=2)
+    path = disk.train.images.files.path
+    path.rename(path.with_name("away"))
+    with pytest.raises(InputError, match="none of 16 images can be read any more"):
+        listed(disk, order, workers=2)
+    path.with_name("away").rename(path)
+    assert all(same(a, b) for a, b in zip(whole, listed(disk, order, workers=2), strict=True))
 
 
 @pytest.mark.parametrize("views", [CROPS, WINDOWS])

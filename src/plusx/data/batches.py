@@ -13,7 +13,6 @@ from plusx.data.augment import seen
 from plusx.data.boxes import Floats
 from plusx.data.dataset import Broken, Encoded, InMemory, Split
 from plusx.data.decode import BrokenImage
-from plusx.data.parallel import mapped
 from plusx.data.policy import Policy
 from plusx.data.shares import Share, Views, shares_of
 from plusx.errors import InputError
@@ -96,10 +95,11 @@ def _from_disk(
 ) -> Iterator[Batch]:
     """Decode in workers, crops of a share of the area at once; other views on the device."""
     cropped = views if views is not None and views.policy.area is not None else None
-    reader = _Reader(images, *((cropped.policy, cropped.size) if cropped else (None, 0)))
+    how = (cropped.policy, cropped.size) if cropped else (None, 0)
+    reader = _Reader(images, *how)
     requests = _Requests(shares, images.stored, cropped)
     pinned = torch.device(device).type == "cuda"
-    read = mapped(reader.read, requests, workers=workers, pinned=pinned)
+    read = split.pool.mapped(reader.read, requests, key=how, workers=workers, pinned=pinned)
     for share, (pixels, kept, broken) in zip(shares, read, strict=True):
         places = torch.tensor(kept, dtype=torch.int64)
         indices = share.indices[places]

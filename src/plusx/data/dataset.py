@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -12,6 +12,7 @@ from plusx.data.boxes import Floats
 from plusx.data.crop import decode_crop
 from plusx.data.decode import decode, reading
 from plusx.data.folder import Files
+from plusx.data.parallel import Pool
 from plusx.data.policy import Policy
 from plusx.data.spec import InputSpec
 
@@ -119,11 +120,15 @@ class OnDisk(Encoded):
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled images: labels int64 (N,), names as they stand in the source."""
+    """Labelled images: labels int64 (N,), names as they stand in the source.
+
+    `pool` are the processes that decode them, if any: they stay from epoch to epoch.
+    """
 
     images: Images
     labels: torch.Tensor
     names: Sequence[str]
+    pool: Pool = field(init=False, repr=False, compare=False, default_factory=Pool)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,15 +1,15 @@
 """A map over chunks by worker processes, in order, through torch's DataLoader."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from plusx.errors import InputError
 
-__all__ = ["available_cores", "chosen_workers", "mapped"]
+__all__ = ["Pool", "available_cores", "chosen_workers", "mapped"]
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
@@ -31,21 +31,73 @@ def mapped(
     the caller works. `pinned` puts tensors into page-locked memory, which a GPU copies while it
     computes. The global random state is not touched.
     """
-    workers = min(workers, available_cores(), len(chunks))
-    loader = DataLoader(
+    return Pool().mapped(function, chunks, key=None, workers=workers, pinned=pinned)
+
+
+class Pool:
+    """Worker processes that stay from one pass over the chunks to the next, and end with it."""
+
+    def __init__(self) -> None:
+        self._free: dict[Hashable, tuple[_Source[Any], DataLoader[Any]]] = {}
+
+    def mapped(
+        self,
+        function: Callable[[Chunk], Result],
+        chunks: Collection[Chunk],
+        *,
+        key: Hashable,
+        workers: int,
+        pinned: bool = False,
+    ) -> Iterator[Result]:
+        """Do as `mapped` does; `key` says which function it is: workers know that of their start.
+
+        A pass that begins while another of the same key is under way has workers of its own. One
+        that was left early leaves nothing for the next to see; one that failed ends its workers.
+        """
+        workers = min(workers, available_cores(), len(chunks))
+        kind = key, workers, pinned
+        if kind not in self._free:
+            self._free[kind] = _opened(function, workers, pinned)
+        source, loader = self._free.pop(kind)
+        source.chunks = chunks
+        try:
+            for result in loader:
+                if isinstance(result, InputError):
+                    raise result
+                yield result
+        except GeneratorExit:
+            self._free[kind] = source, loader
+            raise
+        self._free[kind] = source, loader
+
+
+class _Source(Generic[Chunk]):
+    """The chunks of the pass under way, as the loader's sampler."""
+
+    chunks: Collection[Chunk] = ()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self.chunks)
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+
+def _opened(
+    function: Callable[[Chunk], Result], workers: int, pinned: bool
+) -> tuple[_Source[Chunk], DataLoader[Any]]:
+    source: _Source[Chunk] = _Source()
+    return source, DataLoader(
         _Mapped(function),
-        sampler=chunks,
+        sampler=source,
         batch_size=None,
         collate_fn=_as_it_is,
         num_workers=workers,
         pin_memory=pinned,
+        persistent_workers=workers > 0,
         # without one of its own the loader draws its seed from the global generator
         generator=torch.Generator(),
     )
-    for result in loader:
-        if isinstance(result, InputError):
-            raise result
-        yield result
 
 
 def available_cores() -> int:
