@@ -28,8 +28,8 @@ def took(name: str) -> int | None:
 def left(names: list[str]) -> str:
     known = [seconds for name in names if (seconds := took(name)) is not None]
     unknown = [name for name in names if took(name) is None]
-    beside = f", and {', '.join(unknown)}, never timed before" if unknown else ""
-    return f"about {sum(known) / 60:.0f} min left{beside}"
+    beside = f"{'; ' * bool(known)}not timed before: {', '.join(unknown)}" if unknown else ""
+    return (f"about {sum(known) / 60:.0f} min left" if known else "") + beside
 
 
 def run(name: str) -> int:
