@@ -19,7 +19,7 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> str:
     >>> nearest("resnet21", ["resnet20", "plain20"])
     "; did you mean 'resnet20'?"
     >>> nearest("resnet21", ["resnet20", "plain20", "resnet2"], count=2)
-    "; did you mean 'resnet20' or 'resnet2'?"
+    "; did you mean 'resnet2' or 'resnet20'?"
     """
     matches = [repr(match) for match in difflib.get_close_matches(word, list(known), n=count)]
     said = " or ".join(filter(None, [", ".join(matches[:-1]), *matches[-1:]]))

@@ -8,7 +8,6 @@ from torch import nn
 
 from plusx import InputError, create, summary, units
 from plusx.branch import SE, DropPath
-from plusx.catalog import family_of
 from plusx.zoo.efficientnet import RELEASED, compound_scaling
 from plusx.zoo.mobilenet import round_channels
 from randomise import randomise
