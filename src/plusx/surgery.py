@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from plusx.branch import DropPath, Gate, Gated, GatedCandidate, Shake, ShakeDrop
+from plusx.branch import DropPath, Gate, Gated, GatedCandidate, NonLocal, Shake, ShakeDrop
 from plusx.merge import Highway
-from plusx.parts import LINE, PLANE, STEPS, VOLUME, NoNorm, Space
+from plusx.parts import LINE, PLANE, STEPS, VOLUME, NoNorm, Space, sequence
 from plusx.tape import record
 from plusx.unit import Unit, outer_units
+from plusx.zoo.fixup import Scale
 
 __all__ = [
     "add_drop_path",
@@ -117,11 +118,12 @@ def exchange_norms(
 
     It starts with the scale and the shift of the old one. Those of the types `kept` stay.
     """
+    ends = {m.get_submodule("z.norm") for m in model.modules() if isinstance(m, NonLocal)}
     for parent, name, old in _places(model, (*SPACES, NoNorm)):
         if not isinstance(old, kept):
             made = norm(*_site(old))
             _start_alike(made, old)
-            setattr(parent, name, made)
+            setattr(parent, name, _with_scale(made) if old in ends else made)
 
 
 def _places(
@@ -151,6 +153,18 @@ def _start_alike(made: nn.Module, old: nn.Module) -> None:
         for name, parameter in made.named_parameters():
             if (word := name.rsplit(".")[-1]) in start:
                 parameter.copy_(start[word])
+
+
+def _with_scale(made: nn.Module) -> nn.Module:
+    """Give what stands for the last norm of a non-local block a scale, if it has none.
+
+    It is zero at the start, so that the block starts as the identity (`branch.NonLocal`).
+    """
+    if any(name.rsplit(".")[-1] == "weight" for name, _ in made.named_parameters()):
+        return made
+    scale = Scale()
+    nn.init.zeros_(scale.scale)
+    return sequence(norm=made, scale=scale)
 
 
 def zero_last_norms(model: nn.Module) -> None:

@@ -93,8 +93,9 @@ Options = dict[str, str]
 
 HEAVY = (
     "resnet", "plain", "preact", "wide", "resnext", "resnet-d", "resnet-rs", "se-resnet",
-    "se-resnext", "eca-resnet-d", "cbam-resnet", "bam-resnet", "nonlocal-resnet", "vgg", "densenet",
-    "fixup", "mobilenet-v2", "efficientnet", "vit-small-images", "video-resnet", "resnet1d",
+    "se-resnext", "eca-resnet", "eca-resnet-d", "cbam-resnet", "bam-resnet", "nonlocal-resnet",
+    "vgg", "densenet", "fixup", "mobilenet-v2", "efficientnet", "vit-small-images",
+    "video-resnet", "resnet1d",
 )  # fmt: skip
 """Families whose smallest member takes its time."""
 LIGHT = tuple(family for family in SMALL if family not in HEAVY)
@@ -276,8 +277,9 @@ def test_a_vgg_with_batch_norms_is_the_vgg_with_batch_norms() -> None:
     assert shapes("vgg11_cifar", norm="none") == shapes("vgg11_cifar")
 
 
-def test_a_new_norm_starts_as_the_old_one_did() -> None:
-    model = made("resnet8", {"attention": "nonlocal", "norm": "group"})
+@pytest.mark.parametrize("norm", ["group", "none"])
+def test_a_new_norm_starts_as_the_old_one_did(norm: str) -> None:
+    model = made("resnet8", {"attention": "nonlocal", "norm": norm})
     block, x = outer_units(model)[0].transform.gate, torch.randn(2, 16, 4, 4)
     assert torch.equal(block(x), x)  # the last scale of a non-local block is zero
 
