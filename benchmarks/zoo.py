@@ -4,15 +4,17 @@ Eager, float32, the same input and optimizer, in turns: inference (evaluation mo
 and training step (SGD with momentum), batch 8 at 224 pixels, wide 28-10 at batch 8 and 32 pixels
 (its peer is written by hand here, neither library has it). Twice: as the process is, and with
 freed memory kept by the C library, as `plusx train` has it; our networks never work in place, so
-without that they wait more often for fresh pages. Memory: peak of a training step over
-what stands before it, each in a process of its own. Building resnet152: <= 1.1x of torchvision's.
-Runs in the peers' environment, which has torchvision and timm.
+without that they wait more often for fresh pages. Each pair of networks runs in a process of its
+own: evaluation on the heap that training leaves behind is up to 5% slower. Memory: peak of a
+training step over what stands before it, in a process each. Building resnet152: <= 1.1x of
+torchvision's. Runs in the peers' environment, which has torchvision and timm.
 """
 
 import json
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +29,7 @@ from plusx.train.allocator import keep_freed_memory
 
 AS_IS, KEPT = "as it is", "freed memory kept"
 BUILDING = "building resnet152, times the peer's seconds"
+Times = dict[str, list[float]]
 NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
 
 
@@ -53,23 +56,18 @@ def stepper(model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
     return step
 
 
-def speed(name: str, repeats: int) -> dict[str, object]:
-    x, y = inputs(name)
-    models = {whose: make(name, whose) for whose in ("plusx", "peer")}
-    trained = interleaved(
-        {whose: stepper(model.train(), x, y) for whose, model in models.items()}, repeats=repeats
-    )
-    for model in models.values():
-        model.eval()
+def trained(models: dict[str, nn.Module], x: Tensor, y: Tensor, repeats: int) -> Times:
+    ways = {whose: stepper(model.train(), x, y) for whose, model in models.items()}
+    return interleaved(ways, repeats=repeats)
+
+
+def ran(models: dict[str, nn.Module], x: Tensor, y: Tensor, repeats: int) -> Times:
+    ways = {whose: partial(model.eval(), x) for whose, model in models.items()}
     with torch.inference_mode():
-        ran = interleaved(
-            {whose: lambda m=model: m(x) for whose, model in models.items()}, repeats=2 * repeats
-        )
-    return {
-        "training, times as fast": round(ratio(trained, "plusx", "peer"), 3),
-        "inference, times as fast": round(ratio(ran, "plusx", "peer"), 3),
-        "median seconds": {"training": medians(trained), "inference": medians(ran)},
-    }
+        return interleaved(ways, repeats=2 * repeats)
+
+
+WHAT = {"training": trained, "inference": ran}
 
 
 def print_peak(name: str, whose: str) -> None:
@@ -77,23 +75,27 @@ def print_peak(name: str, whose: str) -> None:
     print(peak_above(stepper(make(name, whose).train(), x, y), times=3))
 
 
-def print_speed(name: str, memory: str, repeats: str) -> None:
+def print_speed(name: str, what: str, memory: str, repeats: str) -> None:
     if memory == KEPT:
         assert keep_freed_memory()
-    print(json.dumps(speed(name, int(repeats))))
+    models = {whose: make(name, whose) for whose in ("plusx", "peer")}
+    times = WHAT[what](models, *inputs(name), int(repeats))
+    found = {"times as fast": round(ratio(times, "plusx", "peer"), 3)}
+    print(json.dumps({**found, "median seconds": medians(times)}))
 
 
 def of_one(name: str, repeats: int) -> dict[str, Any]:
     pairs = [
         peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer") for _ in range(3)
     ]
-    return {
-        "training memory, times the peer's": round(statistics.median(pairs), 3),
-        **{
-            memory: apart(sys.executable, __file__, "--speed", name, memory, str(repeats))
-            for memory in (AS_IS, KEPT)
-        },
+    speeds = {
+        f"{what}, {memory}": apart(
+            sys.executable, __file__, "--speed", name, what, memory, str(repeats)
+        )
+        for memory in (AS_IS, KEPT)
+        for what in WHAT
     }
+    return {"training memory, times the peer's": round(statistics.median(pairs), 3), **speeds}
 
 
 def building() -> float:
@@ -107,8 +109,8 @@ def rows(figures: dict[str, Any]) -> list[Row]:
     networks = {name: of for name, of in figures.items() if name != BUILDING}
     against = f"{', '.join(networks)} against torchvision's and timm's"
     made = []
-    for what in ("training", "inference"):
-        values = [of[KEPT][f"{what}, times as fast"] for of in networks.values()]
+    for what in WHAT:
+        values = [of[f"{what}, {KEPT}"]["times as fast"] for of in networks.values()]
         made.append(
             row(
                 f"{against}, {what}, {KEPT}: lowest to highest",
@@ -139,7 +141,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--peak", *arguments]:
             print_peak(*arguments)
-        case ["--speed", name, memory, repeats, *_]:
-            print_speed(name, memory, repeats)
+        case ["--speed", name, what, memory, repeats, *_]:
+            print_speed(name, what, memory, repeats)
         case _:
             main()

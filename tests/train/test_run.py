@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric.plugins import MixedPrecision
 from safetensors.torch import load_file
 from watchers import Silent, StopsAt
 
@@ -19,6 +20,8 @@ from plusx.train.folder import RunFolder
 from plusx.train.loss import LOSSES
 from plusx.train.predict import Classifier
 from plusx.train.result import TrainResult
+from plusx.train.setup import Setup
+from plusx.train.state import Progress, load_checkpoint, save_checkpoint
 from plusx.train.stop import NonFiniteLossError, StoppedError
 
 SHORT = TrainConfig(
@@ -218,6 +221,26 @@ def test_a_checkpoint_of_another_model(stopped: Path) -> None:
         run.resume(stopped, reporter=Silent())
 
 
+def test_a_checkpoint_has_the_scale_of_fp16(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def prepared() -> tuple[Setup, torch.amp.GradScaler]:
+        setup = replace(prepare.prepare(SHORT, reporter=Silent()), run=RunFolder(tmp_path))
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**7)  # a CPU has it too
+        scaling = MixedPrecision("16-mixed", "cpu", scaler)
+        monkeypatch.setattr(setup.fabric.strategy, "_precision", scaling)
+        return setup, scaler
+
+    (tmp_path / "checkpoints").mkdir()
+    setup, scaler = prepared()
+    scaler.scale(torch.ones(1))
+    scaler.update(2.0**5)
+    save_checkpoint(setup, Progress())
+    later, its = prepared()
+    load_checkpoint(later)
+    assert its.state_dict() == scaler.state_dict() and its.state_dict()["scale"] == 2.0**5
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(
     stopped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +283,7 @@ def test_a_run_may_go_on_without_saving(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"batch_size": 9999}, "give at most that many"),
         ({"model": "resnet18", "options": {"stem": "large"}}, "divides the image side by 32"),
         ({"device": "tpu"}, "is not on this machine"),
+        ({"precision": "fp16"}, "needs a GPU; on a CPU give bf16 or 32"),
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing_behind(

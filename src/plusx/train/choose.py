@@ -76,6 +76,8 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
     if config.drop_path:
         options.setdefault("drop_path", config.drop_path)
     device = available(config.device)
+    if config.precision == "fp16" and device == "cpu":
+        raise InputError("precision is fp16, which needs a GPU; on a CPU give bf16 or 32")
     return replace(
         config,
         options=options,

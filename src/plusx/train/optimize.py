@@ -40,6 +40,7 @@ def optimizer_for(model: nn.Module, tuning: Tuning, config: TrainConfig) -> torc
             apart=config.optimizer == "muon",
         )
     )
+    fused = _fused(model) and not (config.precision == "fp16" and config.clip)  # who unscales?
     match config.optimizer:
         case "sgd" | "nesterov":
             return torch.optim.SGD(
@@ -47,10 +48,10 @@ def optimizer_for(model: nn.Module, tuning: Tuning, config: TrainConfig) -> torc
                 lr=0.0,  # the loop sets it before every step
                 momentum=config.momentum,
                 nesterov=config.optimizer == "nesterov" and config.momentum > 0,
-                fused=_fused(model),
+                fused=fused,
             )
         case "adamw":
-            return torch.optim.AdamW(groups, lr=0.0, fused=_fused(model))
+            return torch.optim.AdamW(groups, lr=0.0, fused=fused)
         case "lamb":
             return Lamb(groups, lr=0.0)
         case "muon":

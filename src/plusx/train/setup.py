@@ -87,6 +87,11 @@ class Setup:
         return device
 
     @property
+    def scaling(self) -> Any:
+        """What scales the loss for fp16, with its state; of another precision the state is {}."""
+        return self.fabric.strategy.precision
+
+    @property
     def batch_size(self) -> int:
         """Images a step, of all processes."""
         return _resolved(self.config.batch_size)

@@ -17,7 +17,7 @@ from plusx.train.whole import fill
 
 __all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
 
-FORMAT = 2
+FORMAT = 3
 _HOW = ("fused", "foreach")
 """Of an optimizer's settings, those that say how it computes: pieces of tensors take other ways."""
 
@@ -88,6 +88,7 @@ def save_checkpoint(setup: Setup, progress: Progress) -> None:
                 "format": FORMAT,
                 "network": network_of(setup.config),
                 **state,
+                "scaler": setup.scaling.state_dict(),
                 "progress": json.dumps(asdict(progress)),
             }
         )
@@ -107,7 +108,7 @@ def load_checkpoint(setup: Setup) -> Progress:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise InputError(f"{path} is no checkpoint, or a damaged one: {_first(error)}") from error
-    names = {"format", "network", "model", "optimizer", "average", "progress"}
+    names = {"format", "network", "model", "optimizer", "average", "scaler", "progress"}
     if not isinstance(state, dict) or set(state) != names or state["format"] != FORMAT:
         raise InputError(f"{path} is no checkpoint of this version of plusx")
     if state["network"] != network_of(config):
@@ -120,6 +121,8 @@ def load_checkpoint(setup: Setup) -> Progress:
         _fill_optimizer(setup, state["optimizer"])
         if setup.average:
             _fill_average(setup, setup.average, state["average"])
+        if state["scaler"]:
+            setup.scaling.load_state_dict(state["scaler"])
         return _read_progress(state["progress"])
     except (RuntimeError, ValueError, LookupError) as error:
         raise InputError(f"{path} does not fit the network: {_first(error)}") from error

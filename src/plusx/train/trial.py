@@ -61,7 +61,7 @@ def _own_scaler(setup: Setup) -> Iterator[None]:
     """Let steps scale gradients with a copy of the run's scaler, where it has one (fp16)."""
     from lightning_fabric.plugins import MixedPrecision
 
-    precision = setup.fabric.strategy.precision
+    precision = setup.scaling
     if not isinstance(precision, MixedPrecision) or precision.scaler is None:
         yield
         return
