@@ -156,15 +156,16 @@ def figures(runs: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows(figures: dict[str, Any]) -> list[Row]:
-    """What each way gains in each domain: it helps where the gain is beyond its interval."""
+    """What each way gains in each domain: it helps where the whole interval does."""
     names = {"statistics": "re-estimated batch norms", "coral": "CORAL"}
     return [
         row(
-            f"resnet20, Fashion-MNIST made {domain}, {name} without labels: accuracy gained",
-            gain["mean"],
+            f"resnet20, Fashion-MNIST made {domain}, {name} without labels: accuracy gained, low "
+            "end of the 95% interval",
+            gain["interval"][0],
             unit="points",
-            at_least=round(gain["mean"] - gain["interval"][0], 2) if domain != "faint" else None,
-            note=f"95% interval {gain['interval'][0]} to {gain['interval'][1]}",
+            at_least=0.0 if domain != "faint" else None,
+            note=f"mean {gain['mean']}",
         )
         for domain in DOMAINS
         for method, name in names.items()
