@@ -23,7 +23,7 @@ from plusx.train.result import TrainResult
 from plusx.train.setup import Reporter, Setup
 from plusx.train.spread import spread_again
 from plusx.train.state import Progress, load_checkpoint
-from plusx.train.stop import NonFiniteLossError, stop_request
+from plusx.train.stop import NonFiniteLossError, StoppedError, stop_request
 from plusx.train.trackers import Tracker, Tracking, open_trackers, track_names
 from plusx.train.whole import read_best
 
@@ -110,7 +110,11 @@ def _go(setup: Setup, progress: Progress) -> TrainResult | None:
         try:
             with stop_request() as request:
                 fit(setup, progress, request, tracking)
+        except StoppedError:
+            setup.ranks.leave()
+            raise
         except NonFiniteLossError as error:
+            setup.ranks.leave()
             if not setup.ranks.writes:
                 raise
             result = gather(setup, progress, None, stopped=str(error))
