@@ -2,12 +2,12 @@
 
 Eager, float32, the same input and optimizer, in turns: inference (evaluation mode, no gradient)
 and training step (SGD with momentum), batch 8 at 224 pixels, wide 28-10 at batch 8 and 32 pixels
-(its peer is written by hand here, neither library has it). Twice: as the process is, and with
-freed memory kept by the C library, as `plusx train` has it; our networks never work in place, so
-without that they wait more often for fresh pages. Each pair of networks runs in a process of its
-own: evaluation on the heap that training leaves behind is up to 5% slower. Memory: peak of a
-training step over what stands before it, in a process each. Building resnet152: <= 1.1x of
-torchvision's. Runs in the peers' environment, which has torchvision and timm.
+(its peer is written by hand here, neither library has it). Freed memory is kept by the C library,
+as `plusx train` has it: our networks never work in place, so without that they wait more often for
+fresh pages (LOG.md). Each pair of networks runs in a process of its own: evaluation on the heap
+that training leaves behind is up to 5% slower. Memory: peak of a training step over what stands
+before it, in a process each. Building resnet152: <= 1.1x of torchvision's. Runs in the peers'
+environment, which has torchvision and timm.
 """
 
 import json
@@ -27,7 +27,6 @@ from measure import interleaved, medians, peak_above, peak_apart, ratio
 from plusx import create
 from plusx.train.allocator import keep_freed_memory
 
-AS_IS, KEPT = "as it is", "freed memory kept"
 BUILDING = "building resnet152, times the peer's seconds"
 Times = dict[str, list[float]]
 NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
@@ -75,9 +74,8 @@ def print_peak(name: str, whose: str) -> None:
     print(peak_above(stepper(make(name, whose).train(), x, y), times=3))
 
 
-def print_speed(name: str, what: str, memory: str, repeats: str) -> None:
-    if memory == KEPT:
-        assert keep_freed_memory()
+def print_speed(name: str, what: str, repeats: str) -> None:
+    assert keep_freed_memory()
     models = {whose: make(name, whose) for whose in ("plusx", "peer")}
     times = WHAT[what](models, *inputs(name), int(repeats))
     found = {"times as fast": round(ratio(times, "plusx", "peer"), 3)}
@@ -89,11 +87,7 @@ def of_one(name: str, repeats: int) -> dict[str, Any]:
         peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer") for _ in range(3)
     ]
     speeds = {
-        f"{what}, {memory}": apart(
-            sys.executable, __file__, "--speed", name, what, memory, str(repeats)
-        )
-        for memory in (AS_IS, KEPT)
-        for what in WHAT
+        what: apart(sys.executable, __file__, "--speed", name, what, str(repeats)) for what in WHAT
     }
     return {"training memory, times the peer's": round(statistics.median(pairs), 3), **speeds}
 
@@ -110,10 +104,10 @@ def rows(figures: dict[str, Any]) -> list[Row]:
     against = f"{', '.join(networks)} against torchvision's and timm's"
     made = []
     for what in WHAT:
-        values = [of[f"{what}, {KEPT}"]["times as fast"] for of in networks.values()]
+        values = [of[what]["times as fast"] for of in networks.values()]
         made.append(
             row(
-                f"{against}, {what}, {KEPT}: lowest to highest",
+                f"{against}, {what}, freed memory kept: lowest to highest",
                 min(values),
                 highest=max(values),
                 at_least=0.98,
@@ -141,7 +135,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--peak", *arguments]:
             print_peak(*arguments)
-        case ["--speed", name, what, memory, repeats, *_]:
-            print_speed(name, what, memory, repeats)
+        case ["--speed", name, what, repeats, *_]:
+            print_speed(name, what, repeats)
         case _:
             main()
