@@ -19,6 +19,7 @@ FLOORS = [
     {"surgery"},
     {"tape"},
     {"unit"},
+    {"graph"},
     {"zoo"},
     {"branch"},
     {"parts"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from plusx.unit import units
+from plusx.unit import declared_units
 
 __all__ = ["Tape", "UnitRecord", "record", "watch"]
 
@@ -70,7 +70,7 @@ def record(model: nn.Module, *, modules: Mapping[str, nn.Module] | None = None) 
     """
     tape = Tape()
     parts: dict[str, nn.Module] = {}
-    for unit in units(model):
+    for unit in declared_units(model):
         parts |= {
             f"{unit.name}.shortcut": unit.shortcut,
             f"{unit.name}.transform": unit.transform,

@@ -1,0 +1,8 @@
+"""Any network's graph, and the places in it where a shortcut and a transform become one."""
+
+from plusx.graph.join import Join, joins
+from plusx.graph.name import names
+from plusx.graph.part import merge_of, part
+from plusx.graph.trace import Inputs, Traced, trace
+
+__all__ = ["Inputs", "Join", "Traced", "joins", "merge_of", "names", "part", "trace"]
