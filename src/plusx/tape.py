@@ -1,13 +1,16 @@
 """record(model): what passes through the units. The only hooks of the house."""
 
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from plusx.unit import declared_units
+from plusx.graph import joins, names, output_of, run, trace
+from plusx.unit import Unit, declared_units
+from plusx.zoo.network import Network
 
 __all__ = ["Tape", "UnitRecord", "record", "watch"]
 
@@ -60,6 +63,11 @@ def record(model: nn.Module, *, modules: Mapping[str, nn.Module] | None = None) 
     The tape holds the last forward pass; gradients are kept for `backward`. Nothing of the model
     changes: no mode, no weight, no random state.
 
+    The units of a network that is not ours (`units`) are recorded as they are, before any operation
+    in place writes over them; of a gated sum, transform is what is added to the gated shortcut.
+    Inside the block such a network gives tensors, tuples and dictionaries for its own classes, and
+    raises `InputError` where it cannot be traced.
+
     >>> from plusx import create
     >>> model = create("resnet8", num_classes=10)
     >>> with record(model) as tape:
@@ -69,8 +77,22 @@ def record(model: nn.Module, *, modules: Mapping[str, nn.Module] | None = None) 
     ((1, 16, 32, 32), (1, 32, 16, 16))
     """
     tape = Tape()
+    wanted = modules or {}
+    declared = declared_units(model)
+    if declared or isinstance(model, Network):
+        with _hooked(declared, wanted, tape):
+            yield tape
+    else:
+        with _through_graph(model, wanted, tape):
+            yield tape
+
+
+@contextmanager
+def _hooked(
+    declared: Sequence[Unit], modules: Mapping[str, nn.Module], tape: Tape
+) -> Iterator[None]:
     parts: dict[str, nn.Module] = {}
-    for unit in declared_units(model):
+    for unit in declared:
         parts |= {
             f"{unit.name}.shortcut": unit.shortcut,
             f"{unit.name}.transform": unit.transform,
@@ -87,8 +109,56 @@ def record(model: nn.Module, *, modules: Mapping[str, nn.Module] | None = None) 
     def see_output(name: str, x: Tensor, y: Tensor) -> None:
         tape.outputs[name] = _keep_grad(y)
 
-    with watch(parts, see_part), watch(modules or {}, see_output):
-        yield tape
+    with watch(parts, see_part), watch(modules, see_output):
+        yield
+
+
+@contextmanager
+def _through_graph(
+    model: nn.Module, modules: Mapping[str, nn.Module], tape: Tape
+) -> Iterator[None]:
+    """Let forward passes of a network that is not ours run its graph, which has every value.
+
+    It is traced at each pass, in the mode and with the inputs of that pass.
+    """
+    forward: Callable[..., object] = model.forward
+    address = {module: name for name, module in model.named_modules()}
+
+    def call(*args: object, **kwargs: object) -> object:
+        bound = inspect.signature(forward).bind(*args, **kwargs).arguments
+        inputs = bound if kwargs else args
+        with _forward(model, forward):
+            traced = trace(model, inputs)
+        graph, found = traced.module.graph, joins(traced.module)
+        outputs = {
+            name: node
+            for name, module in modules.items()
+            if (node := output_of(graph, address[module])) is not None
+        }
+        ends = [(join.x, join.shortcut, join.transform[0], join.y) for join in found]
+        y, values = run(traced, inputs, {*outputs.values(), *(end for row in ends for end in row)})
+        kept = {node: _keep_grad(value) for node, value in values.items()}
+        for name, row in zip(names(found), ends):
+            tape.units[name] = UnitRecord(*(kept[node] for node in row))
+        for name, node in outputs.items():
+            tape.outputs[name] = kept[node]
+        return y
+
+    with _forward(model, call):
+        yield
+
+
+@contextmanager
+def _forward(model: nn.Module, function: Callable[..., object]) -> Iterator[None]:
+    """Let `function` be the model's forward for the time of the block."""
+    own = model.__dict__
+    before = {key: own[key] for key in ("forward",) if key in own}
+    own["forward"] = function
+    try:
+        yield
+    finally:
+        own.pop("forward")
+        own.update(before)
 
 
 def _keep_grad(tensor: Tensor) -> Tensor:

@@ -174,6 +174,17 @@ class Inception(nn.Module):
         return torch.cat([self.a(x), F.relu(self.b(x)), pool], dim=1)
 
 
+class Branches(nn.Module):
+    """x beside two branches: a concatenation of three with a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(width, 4, 1), nn.Conv2d(width, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.concat([F.relu(self.a(x)), F.relu(self.b(x)), x], dim=1)
+
+
 class Loop(nn.Module):
     """One block used three times, its sum written outside it."""
 
@@ -244,6 +255,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], list[st
     "dense": (lambda: nn.Sequential(DenseBlock(8, 4, 3)), _image, ["0:1", "0:2", "0:3"]),
     "decoder": (Decoder, _ids, ["h.0:1", "h.0:2", "h.1:1", "h.1:2"]),
     "inception": (lambda: Inception(8), _image, []),
+    "branches": (lambda: Branches(8), _image, [""]),
     "loop": (Loop, _row, [":1", ":2", ":3"]),
     "rotated": (Rotated, _row, [""]),
     "plain": (lambda: nn.Sequential(nn.Linear(8, 8), nn.ReLU(inplace=True)), _row, []),

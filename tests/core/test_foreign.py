@@ -164,15 +164,24 @@ def test_a_sum_over_its_own_input_is_read_by_all_who_look_later() -> None:
     assert torch.equal(first.transform(x * 2), model.a(x * 2))
 
 
-def test_a_view_that_is_written_over_is_not_guessed_at() -> None:
+def test_a_view_that_is_written_over_is_left_to_export() -> None:
     class Viewed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.f = nn.Linear(4, 4)
+
         def forward(self, x: Tensor) -> Tensor:
-            y = x * 1
+            y = self.f(x)
             y[:, 1:].add_(1)
             return y + x
 
-    with pytest.raises(InputError, match="writes over getitem, which shares its memory with mul"):
-        trace(Viewed())
+    model, x = Viewed(), torch.randn(2, 4)
+    with pytest.raises(InputError, match="add_ writes over getitem, which shares its memory with"):
+        trace(model)
+    traced = trace(model, (x,))
+    assert traced.by == "export" and torch.equal(traced.module(x), model(x))
+    (unit,) = units(model, (x,))
+    assert torch.equal(unit.transform(x)[:, 1:], model.f(x)[:, 1:] + 1)
 
 
 def test_context_is_given_beside_x() -> None:
@@ -223,3 +232,32 @@ def test_torchs_own_encoder_has_two_units_a_layer() -> None:
     model = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False).train()
     found = units(model, (torch.randn(2, 5, 8),))
     assert [unit.name for unit in found] == [f"layers.{i}:{j}" for i in range(3) for j in (1, 2)]
+
+
+def test_linear_branches_side_by_side_are_no_unit() -> None:
+    class Sides(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sides = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            total = self.sides[0](x)
+            for side in list(self.sides)[1:]:
+                total = total + side(x)
+            return total.relu()
+
+    assert units(Sides()) == []
+
+
+def test_a_context_may_be_called_x_too() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.f = nn.Linear(4, 4)
+
+        def forward(self, y: Tensor, x: Tensor) -> Tensor:
+            return y + self.f(y) * x
+
+    model, y, x = Named(), torch.randn(2, 4), torch.randn(2, 4)
+    (unit,) = units(model)
+    assert torch.equal(unit.merge(unit.shortcut(y), unit.transform(y, x)), model(y, x))

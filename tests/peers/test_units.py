@@ -95,8 +95,18 @@ class _Values(fx.Interpreter):
 
 @pytest.mark.parametrize(
     "name",
-    ["resnet18", "densenet121", "mobilenet_v2", "shufflenet_v2_x1_0", "swin_t", "timm:resnetv2_50"]
-    + ["timm:seresnet18", "timm:cspresnet50", "timm:vit_tiny_patch16_224", "timm:convnext_atto"],
+    [
+        "resnet18",
+        "densenet121",
+        "mobilenet_v2",
+        "shufflenet_v2_x1_0",
+        "swin_t",
+        "timm:resnetv2_50",
+        "timm:seresnet18",
+        "timm:cspresnet50",
+        "timm:vit_tiny_patch16_224",
+        "timm:convnext_atto",
+    ],
 )
 def test_the_parts_give_what_the_network_gives(name: str) -> None:
     library, _, short = name.rpartition(":")

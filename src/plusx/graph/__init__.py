@@ -3,6 +3,18 @@
 from plusx.graph.join import Join, joins
 from plusx.graph.name import names
 from plusx.graph.part import merge_of, part
+from plusx.graph.run import output_of, run
 from plusx.graph.trace import Inputs, Traced, trace
 
-__all__ = ["Inputs", "Join", "Traced", "joins", "merge_of", "names", "part", "trace"]
+__all__ = [
+    "Inputs",
+    "Join",
+    "Traced",
+    "joins",
+    "merge_of",
+    "names",
+    "output_of",
+    "part",
+    "run",
+    "trace",
+]

@@ -9,7 +9,10 @@ from torch._ops import OpOverload
 
 from plusx.graph.nodes import is_shape, kind
 
-__all__ = ["out_of_place"]
+__all__ = ["out_of_place", "uncopied"]
+
+COPY = "plusx_copy"
+"""Marks the copies, which are written over: their values are to be had from what they copy."""
 
 NUMBERS = {
     operator.iadd: operator.add,
@@ -45,11 +48,16 @@ def out_of_place(module: fx.GraphModule) -> None:
         _refuse_views(old, node, place)
         with module.graph.inserting_before(node):
             copy = module.graph.call_function(torch.clone, (old,))
-        copy.meta = dict(node.meta)
+        copy.meta = dict(node.meta) | {COPY: True}
         place[copy] = place[node]
         node.replace_input_with(old, copy)
         for user in later:
             user.replace_input_with(old, node)
+
+
+def uncopied(node: fx.Node) -> tuple[fx.Node, tuple[fx.Node, ...]]:
+    """Return the value that the node has, or is a copy of; and the copy, if it is one."""
+    return (node.all_input_nodes[0], (node,)) if COPY in node.meta else (node, ())
 
 
 def _overwritten(node: fx.Node) -> fx.Node | None:

@@ -1,13 +1,15 @@
 """joins(traced): where a shortcut and a transform become one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import fx
 
 from plusx.graph.flow import Flow
+from plusx.graph.inplace import uncopied
 from plusx.graph.nodes import argument, cat_terms, common_owner, kind
-from plusx.graph.path import SPLITS, Light, enters_softmax, light
+from plusx.graph.path import SPLITS, Light, enters_softmax, is_linear, light
 
 __all__ = ["Join", "joins"]
 
@@ -57,7 +59,23 @@ def joins(module: fx.GraphModule) -> list[Join]:
         read = [made for reading in _readings(node, flow) if (made := _join(reading, flow))]
         if read:
             found.append(min(read, key=lambda pair: pair[0])[1])
+    found = [_as_two_terms(join) for join in found]
+    module.recompile()
     return found
+
+
+def _as_two_terms(join: Join) -> Join:
+    """Write cat(s, a, b) as cat(s, cat(a, b)): the transform is one value."""
+    y, terms = join.y, cat_terms(join.y)
+    if terms is None or len(terms) < 3 or join.shortcut not in (terms[0], terms[-1]):
+        return join
+    dim = argument(y, 1, "dim", 0)
+    with y.graph.inserting_before(y):
+        rest = y.graph.call_function(torch.cat, (list(join.transform), dim))
+    rest.meta = dict(y.meta)
+    y.args = ([join.shortcut, rest] if terms[0] is join.shortcut else [rest, join.shortcut], dim)
+    y.kwargs = {}
+    return replace(join, transform=(rest,))
 
 
 def _readings(node: fx.Node, flow: Flow) -> Iterator[_Reading]:
@@ -67,27 +85,28 @@ def _readings(node: fx.Node, flow: Flow) -> Iterator[_Reading]:
         for place, term in enumerate(terms):
             rest = terms[:place] + terms[place + 1 :]
             yield _Reading(term, rest, (node,), concat=True)
-    elif kind(node) == "lerp":
-        start, end, weight = node.all_input_nodes if len(node.all_input_nodes) == 3 else (None,) * 3
-        if start is not None and end is not None and weight is not None:
-            yield _Reading(start, (end, weight), (node,))
+    elif kind(node) == "lerp" and len(node.all_input_nodes) == 3:
+        start, end, weight = node.all_input_nodes
+        first, copies = uncopied(start)
+        yield _Reading(first, (end, weight), (*copies, node))
     elif kind(node) == "add":
         pair = (argument(node, 0, "input"), argument(node, 1, "other"))
         if not (isinstance(pair[0], fx.Node) and isinstance(pair[1], fx.Node)):
             return
-        for s, t in (pair, pair[::-1]):
-            yield _Reading(s, (t,), (node,))
-            yield from _gated(node, s, t)
+        first, copies = uncopied(pair[0])
+        for s, t in ((first, pair[1]), (pair[1], first)):
+            yield _Reading(s, (t,), (*copies, node))
+            yield from _gated((*copies, node), s, t)
 
 
-def _gated(node: fx.Node, carried: fx.Node, candidate: fx.Node) -> Iterator[_Reading]:
+def _gated(total: tuple[fx.Node, ...], carried: fx.Node, candidate: fx.Node) -> Iterator[_Reading]:
     """Read s c + g h, where one gate is one minus the other: c = 1 - g, or g = 1 - c."""
     if kind(carried) != "mul" or kind(candidate) != "mul":
         return
     for carry, s in _factors(carried):
         for gate, _ in _factors(candidate):
             if _is_rest(carry, gate) or _is_rest(gate, carry):
-                yield _Reading(s, (candidate, carry), (carried, node))
+                yield _Reading(s, (candidate, carry), (carried, *total))
 
 
 def _factors(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
@@ -120,7 +139,7 @@ def _join(reading: _Reading, flow: Flow) -> tuple[Light, Join] | None:
         return None
     if reading.concat and (weight.linear or weight.norms or weight.max_pools):
         return None
-    if weight.linear and light(work, flow) is not None:
+    if weight.linear and is_linear(work, flow):
         return None
     if enters_softmax(reading.merge[-1], flow):
         return None

@@ -82,6 +82,11 @@ def owner(node: fx.Node) -> str:
     return str(places[-1]).removeprefix("L['self']").lstrip(".") if places else ""
 
 
+def inside(node: fx.Node, address: str) -> bool:
+    """Tell whether the module at this address does this operation, itself or in a part of it."""
+    return not address or f"{owner(node)}.".startswith(f"{address}.")
+
+
 def common_owner(nodes: Iterable[fx.Node]) -> str:
     """Return the address of the smallest module whose forward does all of these operations."""
     common, *rest = (owner(node).split(".") for node in nodes)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from torch import fx, nn
 
+from plusx.graph.inplace import uncopied
 from plusx.graph.join import Join
-from plusx.graph.nodes import argument, cat_terms, kind, owner
+from plusx.graph.nodes import argument, cat_terms, inside, kind
 from plusx.merge import Add, Concat
 
 __all__ = ["merge_of", "part"]
@@ -23,7 +24,7 @@ def part(module: fx.GraphModule, join: Join, ends: Sequence[fx.Node]) -> nn.Modu
     made = {join.x: graph.placeholder("x")}
     for node in module.graph.nodes:
         if node in context:
-            made[node] = graph.placeholder(node.name)
+            made[node] = graph.placeholder(f"context_{node.name}")
     for node in module.graph.nodes:
         if node in kept:
             made[node] = graph.node_copy(node, made.__getitem__)
@@ -46,7 +47,7 @@ def _needed(
         node = front.pop()
         if node is join.x or node in kept or node in context:
             continue
-        own = node not in before and node.op != "placeholder" and _within(node, join.holder)
+        own = node not in before and node.op != "placeholder" and inside(node, join.holder)
         if node in after or node not in moving or own:
             kept.add(node)
             front.extend(node.all_input_nodes)
@@ -67,17 +68,15 @@ def _closure(
     return found
 
 
-def _within(node: fx.Node, holder: str) -> bool:
-    return not holder or f"{owner(node)}.".startswith(f"{holder}.")
-
-
 def merge_of(module: fx.GraphModule, join: Join) -> nn.Module:
     """Make merge(s, t): `Add` or `Concat` where it is just that, else the graph's own operations.
 
-    Where the transform gives several values, t is their tuple.
+    Where the transform gives several values, t is their tuple. `Add` refuses to spread one over the
+    other, which some networks do.
     """
     y, t = join.y, join.transform
-    if kind(y) == "add" and len(t) == 1 and len(join.merge) == 1 and len(y.kwargs) == 0:
+    pair = [uncopied(node)[0] for node in y.all_input_nodes]
+    if kind(y) == "add" and sorted(pair) == sorted((join.shortcut, *t)) and not y.kwargs:
         return Add()
     if cat_terms(y) == (join.shortcut, *t) and len(t) == 1:
         return Concat(dim=argument(y, 1, "dim", 0))

@@ -8,7 +8,7 @@ from torch import fx
 from plusx.graph.flow import Flow
 from plusx.graph.nodes import cat_terms, kind
 
-__all__ = ["SPLITS", "Light", "enters_softmax", "light"]
+__all__ = ["SPLITS", "Light", "enters_softmax", "is_linear", "light"]
 
 SPLITS = {"chunk", "split", "splitwithsizes", "tensorsplit", "unbind"}
 """Operations that give a tuple of pieces."""
@@ -59,17 +59,28 @@ def light(path: Iterable[fx.Node], flow: Flow) -> Light | None:
     """
     linear = norms = max_pools = steps = 0
     for node in path:
-        word = kind(node)
-        if word in LINEAR and (node.op == "call_module" or flow.uses_weight(node)):
+        if _is_linear(node, flow):
             linear += 1
-        elif word in NORMS:
+        elif kind(node) in NORMS:
             norms += 1
-        elif word in MAX_POOLS:
+        elif kind(node) in MAX_POOLS:
             max_pools += 1
         elif not _is_plain(node, flow):
             return None
         steps += 1
     return Light(linear, norms, max_pools, steps) if linear < 2 else None
+
+
+def is_linear(path: Iterable[fx.Node], flow: Flow) -> bool:
+    """Tell whether a path only adds up linear maps and norms, as branches side by side do."""
+    return all(
+        _is_linear(node, flow) or kind(node) in NORMS | {"add"} or _is_plain(node, flow)
+        for node in path
+    )
+
+
+def _is_linear(node: fx.Node, flow: Flow) -> bool:
+    return kind(node) in LINEAR and (node.op == "call_module" or flow.uses_weight(node))
 
 
 def _is_plain(node: fx.Node, flow: Flow) -> bool:

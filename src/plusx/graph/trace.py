@@ -3,6 +3,7 @@
 import functools
 import inspect
 import operator
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,7 +67,6 @@ def trace(model: nn.Module, inputs: Inputs = None) -> Traced:
 
 
 def _settled(module: fx.GraphModule) -> fx.GraphModule:
-    out_of_place(module)
     gather_cats(module.graph)
     module.graph.eliminate_dead_code(is_impure_node=_is_kept)
     module.recompile()
@@ -160,7 +160,9 @@ def _arguments(model: nn.Module, inputs: Inputs) -> list[_Argument]:
 def _by_fx(model: nn.Module, inputs: Inputs) -> fx.GraphModule:
     tracer = _Tracer(model, inputs)
     graph = tracer.trace(model)
-    return fx.GraphModule(tracer.root, graph)
+    module = fx.GraphModule(tracer.root, graph)
+    out_of_place(module)
+    return module
 
 
 def _by_export(model: nn.Module, inputs: Sequence[object] | Mapping[str, object]) -> fx.GraphModule:
@@ -174,9 +176,19 @@ def _by_export(model: nn.Module, inputs: Sequence[object] | Mapping[str, object]
         return _tensors(forward(*args, **kwargs))
 
     model.__dict__["forward"] = call  # taken away by _unchanged
-    program = torch.export.export(model, args, kwargs, strict=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of its own code, and of what _unchanged mends
+        program = torch.export.export(model, args, kwargs, strict=False)
+        try:
+            return _module_of(program)
+        except ValueError:  # a view is written over: torch's own rewriting knows of views
+            return _module_of(program.run_decompositions({}))
+
+
+def _module_of(program: torch.export.ExportedProgram) -> fx.GraphModule:
     module = program.module(check_guards=False)
     assert isinstance(module, fx.GraphModule)
+    out_of_place(module)
     return module
 
 

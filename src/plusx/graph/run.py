@@ -1,0 +1,53 @@
+"""run(traced, inputs): the values inside a network, from one pass."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import torch
+from torch import fx
+from torch.utils import _pytree
+
+from plusx.graph.nodes import inside
+from plusx.graph.trace import Traced
+
+__all__ = ["output_of", "run"]
+
+
+def run(
+    traced: Traced,
+    inputs: Sequence[object] | Mapping[str, object],
+    wanted: Collection[fx.Node],
+) -> tuple[object, dict[fx.Node, torch.Tensor]]:
+    """Run the graph on what it was traced with, or alike; return its output and `wanted` values.
+
+    The output has tensors, tuples and dictionaries where the model's forward may have its own
+    classes. Values are part of the pass: gradients flow through them.
+    """
+    runner = _Runner(traced.module, wanted)
+    values = list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
+    if traced.by == "fx":
+        flat = [value for value in values if isinstance(value, torch.Tensor)]
+    else:
+        flat = _pytree.tree_leaves(values)
+    output = runner.run(*flat, enable_io_processing=False)
+    return traced.module.graph.process_outputs(output), runner.seen
+
+
+class _Runner(fx.Interpreter):
+    def __init__(self, module: fx.GraphModule, wanted: Collection[fx.Node]) -> None:
+        super().__init__(module)
+        self.wanted = set(wanted)
+        self.seen: dict[fx.Node, torch.Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> object:
+        value = super().run_node(n)
+        if n in self.wanted:
+            self.seen[n] = value
+        return value
+
+
+def output_of(graph: fx.Graph, address: str) -> fx.Node | None:
+    """Return the value that the module at this address gives, at its last call; None if unused."""
+    nodes = [node for node in graph.nodes if node.op != "output" and inside(node, address)]
+    kept = set(nodes)
+    given = [node for node in nodes if any(user not in kept for user in node.users)]
+    return given[-1] if given else None
