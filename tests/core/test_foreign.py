@@ -8,6 +8,7 @@ from foreign import NETWORKS, Branching, PostActivation
 from torch import Tensor, fx, nn
 
 from plusx import Add, InputError, units
+from plusx.analysis.summary import summary
 from plusx.graph import joins, merge_of, part, trace
 
 
@@ -91,6 +92,7 @@ def test_a_forward_that_fx_cannot_follow_is_exported() -> None:
     assert trace(model, (x,)).by == "export"
     found = units(model, {"x": x})
     assert [unit.name for unit in found] == [":1", ":2", ":3"]
+    assert summary(model, (x,)).units == 3
     assert torch.equal(found[1].transform(x), model.body(x).relu())
 
 
@@ -101,6 +103,12 @@ def test_what_cannot_be_traced_at_all_says_why() -> None:
 
     with pytest.raises(InputError, match=r"Endless cannot be traced \(torch.fx: .*torch.export: "):
         units(Endless(), (torch.ones(2),))
+
+    class Random(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if torch.rand(1).numpy() > 0.5 else 2 * x[: len(list(x))]
+
+    assert summary(Random(), (torch.ones(2, 4),)).units is None
 
 
 def test_the_parts_hold_the_parameters_of_the_model() -> None:

@@ -76,6 +76,37 @@ def test_units_of_timms_networks(name: str) -> None:
     assert len(units(timm.create_model(name).eval())) == TIMM[name]
 
 
+def _hugging_face(name: str) -> tuple[nn.Module, Tensor]:
+    transformers = pytest.importorskip("transformers")
+    image, tokens = torch.zeros(1, 3, 64, 64), torch.zeros(1, 9, dtype=torch.long)
+    if name == "resnet50":
+        model = transformers.ResNetForImageClassification(transformers.ResNetConfig())
+    elif name == "resnet18":
+        config = transformers.ResNetConfig(
+            depths=[2, 2, 2, 2], layer_type="basic", hidden_sizes=[64, 128, 256, 512]
+        )
+        model = transformers.ResNetModel(config)
+    else:
+        small = {"n_embd": 48, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
+        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=100, **small))
+    return model.eval(), tokens if name == "gpt2" else image
+
+
+@pytest.mark.parametrize(("name", "count"), [("resnet18", 8), ("resnet50", 16), ("gpt2", 24)])
+def test_units_of_hugging_faces_networks(name: str, count: int) -> None:
+    model, x = _hugging_face(name)
+    found = units(model, (x,))
+    assert len(found) == count
+    if name == "gpt2":
+        assert [unit.name for unit in found[:3]] == [
+            "transformer.h.0:1",
+            "transformer.h.0:2",
+            "transformer.h.1:1",
+        ]
+        with torch.no_grad():
+            assert torch.equal(trace(model, (x,)).module(x)["logits"], model(x).logits)
+
+
 def test_names_are_addresses() -> None:
     names = [unit.name for unit in units(_torchvision("resnet18"))]
     assert names == [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]

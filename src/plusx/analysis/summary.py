@@ -50,7 +50,8 @@ class Summary:
     sample: str
     params: int
     macs: int
-    units: int
+    units: int | None
+    """None where the network cannot be traced; `units(model)` says why."""
     activation_bytes: int
     rows: tuple[Row, ...]
 
@@ -67,7 +68,9 @@ class Summary:
             output = "x".join(map(str, row.output))
             words = (name, row.shortcut, row.transform, row.merge, output)
             lines.append((*words, *_figures(group)))
-        units = f"{self.units} unit{'s' * (self.units != 1)}"
+        units = (
+            "units unknown" if self.units is None else f"{self.units} unit{'s' * (self.units != 1)}"
+        )
         return [*lines, ("total", units, "", "", "", *_figures((self,)))]
 
     def table(self) -> str:
@@ -126,7 +129,7 @@ def summary(model: nn.Module, input_size: int | tuple[int, ...] | tuple[Tensor, 
         sample=_sample(model, size),
         params=sum(parameter.numel() for parameter in model.parameters()),
         macs=sum(row.macs for row in rows),
-        units=len(units(model)),
+        units=_num_units(model, inputs),
         activation_bytes=sum(row.activation_bytes for row in rows),
         rows=rows,
     )
@@ -161,6 +164,14 @@ def _inputs(
         input_size = (first.in_channels, input_size, input_size)
     tensors = tuple(part.to("meta") for part in input_size if isinstance(part, Tensor))
     return tensors or (torch.empty(2, *input_size, device="meta"),)
+
+
+def _num_units(model: nn.Module, inputs: tuple[Tensor, ...]) -> int | None:
+    device = next((parameter.device for parameter in model.parameters()), "cpu")
+    try:
+        return len(units(model, [torch.zeros_like(part, device=device) for part in inputs]))
+    except InputError:
+        return None
 
 
 def _name(model: nn.Module) -> str:

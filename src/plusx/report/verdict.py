@@ -80,7 +80,7 @@ def _findings(findings: tuple[Finding, ...]) -> Html:
 def _figures(result: TrainResult) -> dict[str, str]:
     summary = result.summary
     return {
-        "network": f"{summary.name}, {count(summary.units, 'residual unit')}",
+        "network": f"{summary.name}, {count(summary.units or 0, 'residual unit')}",
         "parameters": f"{summary.params:,}",
         "MACs an image": number(summary.macs / 1e6) + " million",
         "training": f"{count(len(result.epochs), 'epoch')} in {time(result.seconds)}",
