@@ -16,7 +16,7 @@ FLOORS = [
     {"data", "analysis", "weights"},
     {"saving"},
     {"catalog"},
-    {"surgery"},
+    {"surgery", "edit"},
     {"tape"},
     {"unit"},
     {"graph"},

@@ -1,6 +1,7 @@
-"""Changes to a model through its units and its modules: the only edits of the house.
+"""Changes to a model through its units and its modules, while it is made.
 
 Each works in place on a model that nobody has used yet; `create` calls them for its options.
+`edit.py` has those that copy a model, ours or not, and change single units.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 from plusx.graph.join import Join, joins
 from plusx.graph.name import names
-from plusx.graph.part import merge_of, part
+from plusx.graph.part import context_of, merge_of, part
 from plusx.graph.run import output_of, run
 from plusx.graph.trace import Inputs, Traced, trace
 
@@ -10,6 +10,7 @@ __all__ = [
     "Inputs",
     "Join",
     "Traced",
+    "context_of",
     "joins",
     "merge_of",
     "names",

@@ -10,7 +10,7 @@ from plusx.graph.join import Join
 from plusx.graph.nodes import argument, cat_terms, inside, kind
 from plusx.merge import Add, Concat
 
-__all__ = ["merge_of", "part"]
+__all__ = ["context_of", "merge_of", "part"]
 
 
 def part(module: fx.GraphModule, join: Join, ends: Sequence[fx.Node]) -> nn.Module:
@@ -19,17 +19,22 @@ def part(module: fx.GraphModule, join: Join, ends: Sequence[fx.Node]) -> nn.Modu
     Context is what it needs and x does not give, in the order of the graph; most need none. What
     the unit's own modules make of the context (keys and values of a memory) is in the part.
     """
-    kept, context = _needed(module.graph, join, ends)
+    kept, _ = _needed(module.graph, join, ends)
     graph = fx.Graph()
     made = {join.x: graph.placeholder("x")}
-    for node in module.graph.nodes:
-        if node in context:
-            made[node] = graph.placeholder(f"context_{node.name}")
+    for node in context_of(module.graph, join, ends):
+        made[node] = graph.placeholder(f"context_{node.name}")
     for node in module.graph.nodes:
         if node in kept:
             made[node] = graph.node_copy(node, made.__getitem__)
     graph.output(made[ends[0]] if len(ends) == 1 else tuple(made[end] for end in ends))
     return fx.GraphModule(module, graph)
+
+
+def context_of(whole: fx.Graph, join: Join, ends: Sequence[fx.Node]) -> list[fx.Node]:
+    """Return what the ends need and x does not give, in the order of the graph."""
+    _, context = _needed(whole, join, ends)
+    return [node for node in whole.nodes if node in context]
 
 
 def _needed(
