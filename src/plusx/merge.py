@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Add", "Concat", "Highway", "Scaled", "ScalarGate"]
+__all__ = ["Add", "Concat", "Highway", "Scaled", "ScalarGate", "Sum"]
 
 
 @final
@@ -24,6 +24,17 @@ class Add(nn.Module):
     def inverse(self, y: Tensor, t: Tensor) -> Tensor:
         """s = y - t."""
         return y - t
+
+
+@final
+class Sum(nn.Module):
+    """y = s + t, as networks that are not ours have it: one may be spread over the other.
+
+    The context that a global-context block (Cao et al. 2019) adds to every place is spread so.
+    """
+
+    def forward(self, s: Tensor, t: Tensor) -> Tensor:
+        return s + t
 
 
 @final

@@ -174,6 +174,17 @@ class Inception(nn.Module):
         return torch.cat([self.a(x), F.relu(self.b(x)), pool], dim=1)
 
 
+class GlobalContext(nn.Module):
+    """One value for all places, added to each: a sum that is spread."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x.mean((2, 3), keepdim=True))
+
+
 class Branches(nn.Module):
     """x beside two branches: a concatenation of three with a shortcut."""
 
@@ -255,6 +266,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], list[st
     "dense": (lambda: nn.Sequential(DenseBlock(8, 4, 3)), _image, ["0:1", "0:2", "0:3"]),
     "decoder": (Decoder, _ids, ["h.0:1", "h.0:2", "h.1:1", "h.1:2"]),
     "inception": (lambda: Inception(8), _image, []),
+    "global context": (lambda: GlobalContext(8), _image, [""]),
     "branches": (lambda: Branches(8), _image, [""]),
     "loop": (Loop, _row, [":1", ":2", ":3"]),
     "rotated": (Rotated, _row, [""]),

@@ -7,9 +7,10 @@ import torch
 from foreign import NETWORKS, Branching, PostActivation
 from torch import Tensor, fx, nn
 
-from plusx import Add, InputError, units
+from plusx import InputError, units
 from plusx.analysis.summary import summary
 from plusx.graph import joins, merge_of, part, trace
+from plusx.merge import Sum
 
 
 @pytest.fixture(params=list(NETWORKS))
@@ -121,7 +122,7 @@ def test_the_parts_hold_the_parameters_of_the_model() -> None:
         for piece in (unit.shortcut, unit.transform):
             assert list(piece.parameters())
             assert {id(tensor) for tensor in (*piece.parameters(), *piece.buffers())} <= own
-        assert isinstance(unit.merge, Add)
+        assert isinstance(unit.merge, Sum)
 
 
 def test_tracing_leaves_the_model_and_the_random_state_as_they_were() -> None:

@@ -8,7 +8,7 @@ from torch import fx, nn
 from plusx.graph.inplace import uncopied
 from plusx.graph.join import Join
 from plusx.graph.nodes import argument, cat_terms, inside, kind
-from plusx.merge import Add, Concat
+from plusx.merge import Concat, Sum
 
 __all__ = ["context_of", "merge_of", "part"]
 
@@ -74,15 +74,14 @@ def _closure(
 
 
 def merge_of(module: fx.GraphModule, join: Join) -> nn.Module:
-    """Make merge(s, t): `Add` or `Concat` where it is just that, else the graph's own operations.
+    """Make merge(s, t): `Sum` or `Concat` where it is just that, else the graph's own operations.
 
-    Where the transform gives several values, t is their tuple. `Add` refuses to spread one over the
-    other, which some networks do.
+    Where the transform gives several values, t is their tuple.
     """
     y, t = join.y, join.transform
     pair = [uncopied(node)[0] for node in y.all_input_nodes]
     if kind(y) == "add" and sorted(pair) == sorted((join.shortcut, *t)) and not y.kwargs:
-        return Add()
+        return Sum()
     if cat_terms(y) == (join.shortcut, *t) and len(t) == 1:
         return Concat(dim=argument(y, 1, "dim", 0))
     graph = fx.Graph()
