@@ -270,3 +270,25 @@ def test_a_context_may_be_called_x_too() -> None:
     model, y, x = Named(), torch.randn(2, 4), torch.randn(2, 4)
     (unit,) = units(model)
     assert torch.equal(unit.merge(unit.shortcut(y), unit.transform(y, x)), model(y, x))
+
+
+def test_a_mask_that_all_layers_add_to_their_scores_is_no_shortcut() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+            scores = self.q(x) @ self.k(x).transpose(-2, -1) / 2 + mask
+            return x + nn.functional.dropout(scores.softmax(-1), 0.1) @ self.v(x)
+
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = Layer(), Layer()
+
+        def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+            mask = (1 - mask) * -1e4
+            return self.two(self.one(x, mask), mask)
+
+    assert [unit.name for unit in units(Masked())] == ["one", "two"]

@@ -4,7 +4,8 @@ from plusx.graph.join import Join, joins
 from plusx.graph.name import names
 from plusx.graph.part import context_of, merge_of, part
 from plusx.graph.run import output_of, run
-from plusx.graph.trace import Inputs, Traced, trace
+from plusx.graph.symbolic import Inputs
+from plusx.graph.trace import Traced, trace
 
 __all__ = [
     "Inputs",
