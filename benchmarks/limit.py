@@ -1,14 +1,17 @@
 """Which share of the machine's limit in matrix products does a training step reach?
 
 The whole step of `plusx train` (crop, mirror, normalise, forward, backward, update), whose useful
-work is 6 FLOP a MAC and image: 2 for the forward pass, 4 for the backward pass; beside `torch.mm`
-of square matrices in the same precision, the fastest of three sizes, in turns. On all cores.
+work is 6 FLOP a MAC and image: 2 for the forward pass, 4 for the backward pass; beside products of
+square matrices in the same precision, in turns: the fastest of three sizes, by `torch.mm` or as a
+1x1 convolution (other libraries, and on some machines one is twice the other). On all cores.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 import sets
 from ledger import TRY, Row, Steps, record, row
@@ -73,20 +76,25 @@ def endless(setup: Setup) -> Iterator[Batch]:
         )
 
 
-def product(side: int, dtype: torch.dtype) -> Callable[[], object]:
-    a, b = torch.randn(2, side, side).to(dtype).unbind()
-    return lambda: torch.mm(a, b)
+def products(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
+    """Square matrix products of each size, by each way."""
+    ways: dict[str, Callable[[], object]] = {}
+    for side in SIDES:
+        a, b = torch.randn(2, side, side).to(dtype).unbind()
+        image = a.view(1, 32, side // 32, side).permute(0, 3, 1, 2)  # channels last
+        ways[f"mm {side}"] = partial(torch.mm, a, b)
+        ways[f"1x1 {side}"] = partial(F.conv2d, image, b.view(side, side, 1, 1))
+    return ways
 
 
 def cell(network: str, precision: str) -> dict[str, Any]:
     side, batch = CELLS[network]
     setup = set_up(network, precision, side=side, batch=batch)
-    ways = {"step": training_step(setup)}
-    ways |= {f"mm {n}": product(n, PRECISIONS[precision]) for n in SIDES}
+    ways = {"step": training_step(setup), **products(PRECISIONS[precision])}
     seconds = medians(interleaved(ways, repeats=1 if TRY else 9))
     flop = 6 * summary(setup.network, (3, side, side)).macs * batch
     reached = flop / seconds["step"] / 1e9
-    limit = max(2 * n**3 / seconds[f"mm {n}"] / 1e9 for n in SIDES)
+    limit = max(2 * n**3 / seconds[f"{way} {n}"] / 1e9 for n in SIDES for way in ("mm", "1x1"))
     return {
         "step, GFLOP/s": round(reached, 1),
         "matrix product, GFLOP/s": round(limit, 1),

@@ -4,10 +4,9 @@ Eager, float32, the same input and optimizer, in turns: inference (evaluation mo
 and training step (SGD with momentum), batch 8 at 224 pixels, wide 28-10 at batch 8 and 32 pixels
 (its peer is written by hand here, neither library has it). Freed memory is kept by the C library,
 as `plusx train` has it: our networks never work in place, so without that they wait more often for
-fresh pages (LOG.md). Each pair of networks runs in a process of its own: evaluation on the heap
-that training leaves behind is up to 5% slower. Memory: peak of a training step over what stands
-before it, in a process each. Building resnet152: <= 1.1x of torchvision's. Runs in the peers'
-environment, which has torchvision and timm.
+fresh pages (LOG.md). Training and inference of each pair run in processes of their own. Memory:
+peak of a training step over what stands before it, in a process each. Building resnet152: <= 1.1x
+of torchvision's. Runs in the peers' environment, which has torchvision and timm.
 """
 
 import json
