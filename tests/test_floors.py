@@ -12,6 +12,7 @@ ROOT = Path(plusx.__file__).parent
 FLOORS = [
     {"cli"},
     {"report"},
+    {"doctor"},
     {"train"},
     {"data", "analysis", "weights"},
     {"saving"},

@@ -1,0 +1,7 @@
+"""Section "learning" of the examination."""
+
+from plusx.doctor.check import Check
+
+__all__ = ["CHECKS"]
+
+CHECKS: tuple[Check, ...] = ()

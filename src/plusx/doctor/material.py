@@ -1,0 +1,43 @@
+"""Material: the images and labels that a network is examined with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from plusx.data import InputSpec
+
+__all__ = ["Material", "Raw"]
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Images as they are stored, uint8 (N, C, H, W), with labels int64 (N,) and their names."""
+
+    images: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Material:
+    """What there is to look with: `x` (N, ...) as the network takes it, `y` int64 (N,) its labels.
+
+    `context` are further arguments of forward, if it takes some. Where nothing was given, x is made
+    up (`real` is False) and no check judges what a network makes of it. `test_x`, `test_y` are of
+    the test split; `train`, `val` and `test` are the stored images (a part of large sets).
+    `augment(images, generator)` turns stored images into those that training sees, uint8.
+    """
+
+    x: Tensor
+    y: Tensor | None
+    context: tuple[object, ...] = ()
+    real: bool = True
+    test_x: Tensor | None = None
+    test_y: Tensor | None = None
+    train: Raw | None = None
+    val: Raw | None = None
+    test: Raw | None = None
+    spec: InputSpec | None = None
+    augment: Callable[[Tensor, Generator], Tensor] | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,157 @@
+"""Patient: a copy of the network with all that is known of it, and what several checks measure."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from plusx.doctor.budget import Budget
+from plusx.doctor.finding import NotApplicable
+from plusx.doctor.material import Material
+from plusx.doctor.training import Training
+from plusx.errors import InputError
+from plusx.unit import Unit, units
+from plusx.zoo import Network
+
+__all__ = ["Patient"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    units: tuple[Unit, ...]
+    reason: str  # why there are none to be seen, "" where there are
+
+
+@final
+class Patient:
+    """A network under examination: `model` is a copy, and every check gives it back as it was.
+
+    A check that takes steps or writes weights does so on `fresh()`. `optimizer`, where there is
+    one, holds the copy's parameters.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        material: Material,
+        *,
+        budget: Budget,
+        training: Training | None = None,
+        expect: str | None = None,
+        run: Path | None = None,
+        name: str = "",
+    ) -> None:
+        self.model, self.optimizer = copied(model, training.optimizer if training else None)
+        self.material = material
+        self.budget = budget
+        self.training = training
+        self.expect = expect
+        self.run = run
+        self.name = name or _name(model)
+
+    @property
+    def x(self) -> Tensor:
+        """The first images, at most 16: enough to see whether something works."""
+        return self.material.x[:16]
+
+    @property
+    def y(self) -> Tensor:
+        """Their labels; drawn where there are none."""
+        y = self.material.y
+        if y is None:
+            count = max(self.num_classes, 1)
+            y = torch.randint(count, self.x.shape[:1], generator=torch.Generator().manual_seed(0))
+        return y[: len(self.x)]
+
+    @cached_property
+    def num_classes(self) -> int:
+        """The logits of an image; raises `NotApplicable` where the output is not (B, classes)."""
+        y = self.forward(self.model, self.x[:2])
+        if not isinstance(y, Tensor) or y.dim() != 2:
+            raise NotApplicable("the network does not give logits, (batch, classes)")
+        return y.shape[1]
+
+    def forward(self, model: nn.Module, x: Tensor) -> object:
+        """Run a copy of the network in evaluation mode, without gradients."""
+        with evaluating(model), torch.no_grad():
+            return model(x, *self.material.context)
+
+    def logits(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Run a copy in the mode that it has; (B, classes), of the first of several outputs."""
+        y = model(x, *self.material.context)
+        if isinstance(y, dict):
+            y = next(iter(y.values()))
+        if hasattr(y, "logits"):
+            y = y.logits
+        if isinstance(y, tuple | list):
+            y = y[0]
+        if not isinstance(y, Tensor):
+            raise NotApplicable(f"the network gives {type(y).__name__}, expected logits")
+        return y
+
+    def fresh(self) -> tuple[nn.Module, torch.optim.Optimizer | None]:
+        """Return another copy of the network, with its optimizer, to do with as one likes."""
+        return copied(self.model, self.optimizer)
+
+    @cached_property
+    def _seen(self) -> _Seen:
+        try:
+            with evaluating(self.model):
+                return _Seen(tuple(units(self.model, (self.x, *self.material.context))), "")
+        except InputError as error:
+            return _Seen((), str(error).splitlines()[0])
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The residual units, in evaluation mode; none where they cannot be seen."""
+        return self._seen.units
+
+    @property
+    def unseen(self) -> str:
+        """Why the network's units cannot be seen, or nothing."""
+        return self._seen.reason
+
+    def need_units(self) -> tuple[Unit, ...]:
+        """Return the units; raise `NotApplicable` where there are none."""
+        if self.unseen:
+            raise NotApplicable(f"its units cannot be seen: {self.unseen}")
+        if not self.units:
+            raise NotApplicable("the network has no residual units")
+        return self.units
+
+
+def _name(model: nn.Module) -> str:
+    config = model.config if isinstance(model, Network) else None
+    return config.name if config else type(model).__name__
+
+
+def copied(
+    model: nn.Module, optimizer: torch.optim.Optimizer | None
+) -> tuple[nn.Module, torch.optim.Optimizer | None]:
+    """Copy a network together with its optimizer, whose parameters are then the copy's."""
+    memo: dict[int, object] = {}
+    try:
+        return copy.deepcopy(model, memo), copy.deepcopy(optimizer, memo)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"{type(model).__name__} cannot be copied ({str(error).splitlines()[0]}), expected a "
+            "module that copy.deepcopy takes; keep no tensors with a history as attributes"
+        ) from error
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Let the network be in evaluation mode for the time of the block."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
