@@ -10,7 +10,11 @@ from plusx.analysis.untouched import untouched
 from plusx.doctor.finding import Chart, Finding, NotApplicable
 from plusx.doctor.patient import Patient
 
-__all__ = ["Check", "ask"]
+__all__ = ["FAILED", "NO_TIME", "Check", "ask"]
+
+NO_TIME = "no time was left"
+FAILED = "the check itself failed"
+"""Why a check was not answered, where it is not because there is nothing to look at."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +34,31 @@ def ask(check: Check, patient: Patient) -> list[Finding | Chart]:
     """Ask one question; the random state depends on the question alone.
 
     What cannot be asked, or fails in somebody's code, is a finding that says so: no trouble of one
-    check takes away the others.
+    check takes away the others, nor what the same check has seen before it.
     """
     if not check.quick and patient.budget.quick:
-        return [_left_out(check, "left out of the quick examination")]
+        return [_unasked(check, "a longer examination asks this", why=NO_TIME)]
     if patient.budget.left <= 0:
-        return [_left_out(check, f"the {patient.budget.seconds:g} s of the budget were over")]
+        return [
+            _unasked(
+                check, f"the {patient.budget.seconds:g} s of the budget were over", why=NO_TIME
+            )
+        ]
+    seen: list[Finding | Chart] = []
     try:
         with untouched(patient.model), torch.enable_grad():
             torch.manual_seed(zlib.crc32(check.name.encode()))
-            return list(check.look(patient))
+            for each in check.look(patient):
+                seen += [each]  # one by one: what comes before an error stays
     except NotApplicable as reason:
-        return [_left_out(check, str(reason))]
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
-        words = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return [_left_out(check, f"the check itself failed: {type(error).__name__}: {words}")]
+        seen.append(_unasked(check, str(reason)))
+    except Exception as error:  # of somebody's code, or of ours
+        words = (str(error).strip() or "-").splitlines()[0]
+        seen.append(_unasked(check, f"{type(error).__name__}: {words}", why=FAILED))
+    return seen
 
 
-def _left_out(check: Check, reason: str) -> Finding:
-    return Finding(check=check.name, verdict="not applicable", title=check.question, figure=reason)
+def _unasked(check: Check, reason: str, *, why: str = "") -> Finding:
+    return Finding(
+        check=check.name, verdict="not applicable", title=check.question, figure=reason, why=why
+    )

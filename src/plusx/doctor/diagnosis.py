@@ -1,11 +1,13 @@
 """Diagnosis: all findings of an examination, the most important first."""
 
-import json
+import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plusx.doctor.finding import VERDICTS, Chart, Finding, Verdict
+from plusx.doctor.table import sentence, table
+from plusx.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,40 +42,21 @@ class Diagnosis:
 
     def sentence(self) -> str:
         """Say the verdict in a sentence."""
-        counts = self.counts()
-        asked = sum(counts.values()) - counts["not applicable"]
-        if not self.troubles:
-            return f"{self.name} is healthy: {asked} checks, nothing to object to."
-        first = self.troubles[0]
-        start = "Something is wrong with" if self.verdict == "wrong" else "Worth a look in"
-        where = f" ({first.place})" if first.place else ""
-        return f"{start} {self.name}: {first.title[0].lower()}{first.title[1:]}{where}."
+        return sentence(self.name, self.findings)
 
-    def table(self) -> str:
-        """Write the findings that are not fine, each in three lines; then how many are."""
-        lines = [self.sentence()]
-        for finding in self.troubles:
-            where = f"  [{finding.place}]" if finding.place else ""
-            against = f"; {finding.threshold}" if finding.threshold else ""
-            lines += [
-                "",
-                f"{finding.verdict.upper():8} {finding.title}{where}",
-                f"   why   {finding.why} ({finding.figure}{against})",
-                f"   next  {finding.next}",
-            ]
-        counts = self.counts()
-        rest = f"{counts['fine']} fine, {counts['not applicable']} not applicable"
-        return "\n".join([*lines, "", f"{rest}; {self.seconds:.0f} s."])
+    def table(self, *, width: int = 100, every: bool = False) -> str:
+        """Write the troubles, each as verdict, why and next; then how much is fine, or `every`."""
+        return table(self.name, self.findings, seconds=self.seconds, width=width, every=every)
 
     def to_json(self) -> dict[str, object]:
-        """Return plain JSON values."""
+        """Return plain JSON values; a figure that is not finite is null."""
         return {
             "name": self.name,
             "verdict": self.verdict,
             "sentence": self.sentence(),
             "counts": self.counts(),
             "findings": [finding.to_json() for finding in self.findings],
-            "charts": [chart.to_json() for chart in self.charts],
+            "charts": [_plain(chart.to_json()) for chart in self.charts],
             "seconds": round(self.seconds, 2),
             "notes": list(self.notes),
         }
@@ -85,8 +68,6 @@ class Diagnosis:
         return draw(self._chart(chart), ax)
 
     def _chart(self, name: str) -> Chart:
-        from plusx.errors import InputError
-
         known = [chart.name for chart in self.charts]
         if not known:
             raise InputError("this examination has no chart; examine with a longer budget")
@@ -109,5 +90,16 @@ def diagnosis(
     findings = [each for each in seen if isinstance(each, Finding)]
     findings.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.weight))  # else as it was asked
     charts = tuple(each for each in seen if isinstance(each, Chart))
-    assert json.dumps([f.to_json() for f in findings]), "findings are plain JSON"
     return Diagnosis(name, tuple(findings), charts, seconds, notes)
+
+
+def _plain(value: Any) -> Any:
+    """Return the same with null for every number that JSON does not have."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value
