@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 __all__ = ["Add", "Concat", "Highway", "Scaled", "ScalarGate", "Sum"]
 
@@ -97,11 +97,7 @@ class Highway(nn.Module):
 
     def forward(self, s: Tensor, t: Tensor) -> Tensor:
         candidate, forget = self._split(t)
-        if s.shape != candidate.shape or s.shape != forget.shape:
-            raise ValueError(
-                f"the shortcut gives {tuple(s.shape)} but the transform {tuple(t.shape)}; a "
-                f"highway merge needs (candidate, gate), twice the width along {self.dim}"
-            )
+        _twice_as_wide(s, candidate, forget, self.dim)
         return s * (1 - forget) + candidate
 
     def inverse(self, y: Tensor, t: Tensor) -> Tensor:
@@ -110,8 +106,8 @@ class Highway(nn.Module):
         return (y - candidate) / (1 - forget)
 
     def _split(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        candidate, forget = t.tensor_split(2, dim=self.dim)
-        return candidate, forget
+        pieces = t.tensor_split(2, dim=self.dim)
+        return pieces[0], pieces[1]
 
 
 @final
@@ -128,11 +124,7 @@ class Concat(nn.Module):
         self.dim = dim
 
     def forward(self, s: Tensor, t: Tensor) -> Tensor:
-        if _without(s, self.dim) != _without(t, self.dim):
-            raise ValueError(
-                f"the shortcut gives {tuple(s.shape)} but the transform {tuple(t.shape)}; to be "
-                f"concatenated along {self.dim} they must be equal elsewhere: no stride in the unit"
-            )
+        _same_elsewhere(s, t, self.dim)
         return torch.cat((s, t), self.dim)
 
     def inverse(self, y: Tensor, t: Tensor) -> Tensor:
@@ -140,13 +132,37 @@ class Concat(nn.Module):
         return y.narrow(self.dim, 0, y.shape[self.dim] - t.shape[self.dim])
 
 
-def _without(x: Tensor, dim: int) -> tuple[int, ...]:
-    return tuple(size for place, size in enumerate(x.shape) if place != dim % x.dim())
+# Traced by torch.fx, where shapes are symbols, these three are not looked into.
 
 
+@fx.wrap
 def _same_shape(s: Tensor, t: Tensor) -> None:
     if s.shape != t.shape:
         raise ValueError(
             f"the shortcut gives {tuple(s.shape)} but the transform {tuple(t.shape)}; they must "
             "be equal to be added: give the unit a shortcut that changes width and stride alike"
         )
+
+
+@fx.wrap
+def _same_elsewhere(s: Tensor, t: Tensor, dim: int) -> None:
+    if _without(s, dim) != _without(t, dim):
+        raise ValueError(
+            f"the shortcut gives {tuple(s.shape)} but the transform {tuple(t.shape)}; to be "
+            f"concatenated along {dim} they must be equal elsewhere: no stride in the unit"
+        )
+
+
+@fx.wrap
+def _twice_as_wide(s: Tensor, candidate: Tensor, forget: Tensor, dim: int) -> None:
+    if s.shape != candidate.shape or s.shape != forget.shape:
+        given = list(candidate.shape)
+        given[dim] += forget.shape[dim]
+        raise ValueError(
+            f"the shortcut gives {tuple(s.shape)} but the transform {tuple(given)}; a "
+            f"highway merge needs (candidate, gate), twice the width along {dim}"
+        )
+
+
+def _without(x: Tensor, dim: int) -> tuple[int, ...]:
+    return tuple(size for place, size in enumerate(x.shape) if place != dim % x.dim())
