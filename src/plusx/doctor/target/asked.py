@@ -1,0 +1,38 @@
+"""What a caller says of a target beside its name, and what comes of both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import nn
+
+from plusx.doctor.material import Material
+from plusx.doctor.training import Training
+
+__all__ = ["Asked", "Target"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Each None means: as the target or the data has it. `arguments` go to what makes the network.
+
+    `weights` is a file, a folder or hub:OWNER/NAME, of tensors alone: no code of it is run.
+    """
+
+    data: str | None = None
+    size: int | None = None
+    num_classes: int | None = None
+    in_channels: int | None = None
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    weights: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """What `examine` takes."""
+
+    model: nn.Module
+    material: Material
+    name: str
+    training: Training | None = None
+    run: Path | None = None
