@@ -25,6 +25,7 @@ CAUSES: Mapping[str, str] = {
     "state not saved": "a tensor that forward uses is not in state_dict",
     "hidden tensor": "a tensor that is no buffer stays behind when the network moves",
     "changes its input": "forward writes over the images that it is given",
+    "modes differ": "training and evaluation compute other things, without norm or dropout",
     # identity
     "wrong depth": "a stage has one block too many or too few",
     "wrong width": "a layer has other channels than the network that was meant",
