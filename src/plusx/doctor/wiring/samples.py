@@ -1,0 +1,94 @@
+"""Is the output for one image the same, whatever else is in the batch?"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.patient import Patient
+from plusx.doctor.wiring.passes import distance, evaluated, evaluates_the_same, few, passed
+from plusx.doctor.wiring.statistics import batch_in_eval
+
+__all__ = ["leak", "samples"]
+
+LEAK = 1e-4
+"""Change of an image's output, over its rms, when the others change; float noise is under 1e-6."""
+ALONE = 1e-2
+"""The same when the image comes alone, where other kernels compute it: noise is under 1e-3."""
+
+
+def samples(patient: Patient) -> Iterator[Finding]:
+    """Change every other image of the batch, look at those between; then give them one by one."""
+    x = few(patient)
+    if len(x) < 2:
+        raise NotApplicable("there is but one input")
+    if batch_in_eval(patient):
+        raise NotApplicable("batch norm uses the batch in evaluation, which mixes its images")
+    found = leak(patient, patient.model.eval(), x)
+    alone = _alone(patient, x) if evaluates_the_same(patient) else 0.0
+    training = 0.0
+    if found <= LEAK and not _uses_the_batch(patient, x):
+        model, _ = patient.fresh()
+        training = leak(patient, model.train(), x)
+    bad = found > LEAK or alone > ALONE or training > LEAK
+    only = " in training" if training > LEAK else ""
+    yield Finding(
+        check="wiring.samples",
+        verdict="wrong" if bad else "fine",
+        title=f"The images of a batch mix{only}" if bad else "The images of a batch do not mix",
+        figure=f"the output of an image changes by {max(found, training):.1e} of its rms with the "
+        f"others, by {alone:.1e} when it comes alone",
+        threshold=f"{LEAK:g} and {ALONE:g}; float noise of healthy networks is under 1e-6 and 1e-3",
+        cause="samples mixed" if bad else "",
+        why="an operation reaches across the first axis" if bad else "",
+        next="look for view or reshape where a permute belongs, and for means and norms over axis 0"
+        if bad
+        else "",
+        weight=3,
+    )
+
+
+def leak(patient: Patient, model: nn.Module, x: Tensor) -> float:
+    """Return how much the outputs of the even images change when the odd ones do, over the rms."""
+    other = x.clone()
+    other[1::2] = x[1::2].flip(0).roll(1, dims=-1)
+    if torch.equal(other, x):
+        raise NotApplicable("the inputs are all alike")
+    before, after = (passed(patient, model, each) for each in (x, other))
+    _check_batch(before, x)
+    return distance(after[0::2], before[0::2])
+
+
+def _alone(patient: Patient, x: Tensor) -> float:
+    """Return how much outputs change when images come alone, and 0 where they cannot."""
+    if patient.material.context:
+        return 0.0
+    together = evaluated(patient, patient.model, x[:2])
+    try:
+        single = [evaluated(patient, patient.model, x[i : i + 1]) for i in range(2)]
+    except (RuntimeError, ValueError, IndexError):  # one image or batch size alone: another check's
+        return 0.0
+    if any(y.shape[1:] != together.shape[1:] for y in single):
+        return 0.0
+    return distance(torch.cat(single), together)
+
+
+def _uses_the_batch(patient: Patient, x: Tensor) -> bool:
+    """Say whether training normalises by the batch: with torch's norm, or one that moves too."""
+    if any(isinstance(module, _BatchNorm) for module in patient.model.modules()):
+        return True
+    model, _ = patient.fresh()
+    before = [b.clone() for b in model.buffers()]
+    passed(patient, model.train(), x)
+    return any(
+        a.is_floating_point() and not torch.equal(a, b) for a, b in zip(model.buffers(), before)
+    )
+
+
+def _check_batch(y: Tensor, x: Tensor) -> None:
+    if y.dim() == 0 or len(y) != len(x):
+        raise NotApplicable(
+            f"{len(x)} inputs give an output of {tuple(y.shape)}: not one row for each"
+        )

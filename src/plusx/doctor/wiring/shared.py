@@ -1,0 +1,151 @@
+"""Does a layer or parameter stand in two places?"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from plusx.doctor.finding import Finding, Verdict
+from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.wiring.passes import few
+from plusx.tape import watch
+
+__all__ = ["shared"]
+
+CHECK = "wiring.shared"
+STEP = 16
+"""Calls of one layer in a pass that are not a recurrence over a sequence."""
+
+
+def shared(patient: Patient) -> Iterator[Finding]:
+    """Look for parameters with two addresses, and for layers that forward calls twice.
+
+    Embedding and head of a language model are tied by design, a recurrent network calls its cells
+    by design, and what has no weights may be used as often as one likes.
+    """
+    model = patient.model
+    twice = _tied(model)
+    if twice:
+        first = twice[0]
+        yield _finding(
+            "wrong",
+            title="One parameter stands in two places",
+            figure=f"{len(twice)} of {sum(1 for _ in model.parameters())} parameters; "
+            f"{first[0]} is {first[1]}",
+            place=first[0],
+            why="the same layer or tensor was put there twice: both places learn one and the same",
+            next="make a new layer for each place, in a comprehension instead of [layer] * n",
+        )
+    calls = _calls(patient)
+    for name, twin in _instead(model, calls):
+        yield _finding(
+            "wrong",
+            title="A layer is called in place of its twin",
+            figure=f"{name} is called {calls[name]} times, its twin {twin} never",
+            place=name,
+            why="two layers are alike, and forward calls one of them twice",
+            next=f"call {twin} where it belongs",
+        )
+        return
+    norms = [n for n, count in calls.items() if count > 1 and _has_statistics(model, n)]
+    if norms and not twice:
+        yield _finding(
+            "warning",
+            title="A batch norm is used in several places",
+            figure=f"{len(norms)} norms; {norms[0]} is called {calls[norms[0]]} times in a pass",
+            place=norms[0],
+            why="its running statistics mix those of all places, and fit none in evaluation",
+            next="give each place its own norm, or take one without statistics",
+        )
+        return
+    if not twice:
+        often = [name for name, count in calls.items() if count > 1]
+        again = f"; {len(often)} layers are called again, as in a recurrence" if often else ""
+        yield Finding(
+            check=CHECK,
+            verdict="fine",
+            title="No weights are shared by accident",
+            figure=f"no parameter has two addresses{again}",
+            threshold="none but embedding and head",
+        )
+
+
+def _finding(
+    verdict: Verdict, *, title: str, figure: str, place: str, why: str, next: str
+) -> Finding:
+    return Finding(
+        check=CHECK,
+        verdict=verdict,
+        title=title,
+        figure=figure,
+        threshold="none but embedding and head",
+        place=place,
+        cause="weights shared",
+        why=why,
+        next=next,
+        weight=3,
+    )
+
+
+def _tied(model: nn.Module) -> list[tuple[str, str]]:
+    """Return pairs of addresses of one tensor that are not tied by design."""
+    places: dict[tuple[int, int], list[tuple[str, nn.Module]]] = defaultdict(list)
+    for address, module in model.named_modules(remove_duplicate=False):
+        for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+            if parameter.device.type != "meta" and parameter.numel():
+                storage = (parameter.untyped_storage().data_ptr(), parameter.storage_offset())
+                places[storage].append((f"{address}.{name}".lstrip("."), module))
+    return [
+        (rows[0][0], rows[1][0])
+        for rows in places.values()
+        if len(rows) > 1 and not _by_design([module for _, module in rows])
+    ]
+
+
+def _by_design(modules: list[nn.Module]) -> bool:
+    """Embeddings are tied to a head, and an activation with a slope is often one for all."""
+    return any(isinstance(m, nn.Embedding | nn.PReLU) for m in modules)
+
+
+def _calls(patient: Patient) -> Counter[str]:
+    """Count the calls of each layer with weights in one pass in evaluation mode."""
+    calls: Counter[str] = Counter()
+
+    def see(name: str, x: Tensor, y: Tensor) -> None:
+        calls[name] += 1
+
+    layers = {
+        name: module
+        for name, module in patient.model.named_modules()
+        if next(module.parameters(recurse=False), None) is not None
+    }
+    try:
+        with evaluating(patient.model), torch.no_grad(), watch(layers, see):
+            patient.model(few(patient), *patient.material.context)
+    except IndexError:  # a layer that takes all its arguments by name: it cannot be watched
+        return Counter()
+    return calls
+
+
+def _instead(model: nn.Module, calls: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Yield the layers called again that have a twin beside them which is never called."""
+    for name, count in calls.items():
+        if 1 < count < STEP:
+            parent, _, own = name.rpartition(".")
+            for other, twin in model.get_submodule(parent).named_children():
+                address = f"{parent}.{other}".lstrip(".")
+                if other != own and address not in calls and _alike(model, name, twin):
+                    yield name, address
+
+
+def _alike(model: nn.Module, name: str, twin: nn.Module) -> bool:
+    module = model.get_submodule(name)
+    shapes = [p.shape for p in module.parameters()]
+    return type(module) is type(twin) and shapes == [p.shape for p in twin.parameters()]
+
+
+def _has_statistics(model: nn.Module, name: str) -> bool:
+    module = model.get_submodule(name)
+    return isinstance(module, _BatchNorm) and module.track_running_stats
