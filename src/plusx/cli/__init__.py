@@ -27,6 +27,7 @@ for _verb, _help in {
     "plan": "Estimate time, cost, memory and communication of a run.",
     "adapt": "Adapt a trained network to images of another kind, without labels.",
     "predict": "Name the most probable classes of images.",
+    "doctor": "Examine a network, ours or not: what is wrong, why, what to do next.",
     "models": "List the networks that `--model` and `plusx info` know.",
     "info": "Draw a network as a table: units, shapes, parameters, MACs, memory.",
 }.items():

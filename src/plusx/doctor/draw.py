@@ -1,8 +1,10 @@
 """Drawing a chart with matplotlib."""
 
+import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from plusx.analysis.drawing import new_axes
+from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.doctor.finding import Chart
 
 if TYPE_CHECKING:
@@ -10,22 +12,56 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
+COLORS = (BLUE, ORANGE, "#3f8f5b", "#8a63b8", "#808890")
+DOTTED = 60  # places up to which each has its dot
+
 
 def draw(chart: Chart, ax: "Axes | None" = None) -> "Axes":
-    """Draw the lines of a chart; names of units stand along the axis, every few of them."""
+    """Draw the lines of a chart: names run down the page from the input, numbers along it."""
     ax = ax or new_axes()
-    named = bool(chart.x) and isinstance(chart.x[0], str)
-    places = list(range(len(chart.x))) if named else [float(x) for x in chart.x]
-    for label, values in chart.lines.items():
-        ax.plot(places, values, label=label, marker="o")
-    if named:
-        step = max(1, len(places) // 8)
-        ax.set_xticks(places[::step], [str(x) for x in chart.x[::step]], rotation=45, ha="right")
-    for axis in chart.log:
-        getattr(ax, f"set_{axis}scale")("log")
+    if chart.x and isinstance(chart.x[0], str):
+        _by_depth(chart, ax)
+    else:
+        _by_number(chart, ax)
+    return ax
+
+
+def _by_depth(chart: Chart, ax: "Axes") -> None:
+    names = [str(name) for name in chart.x]
+    for color, (label, values) in zip(_colors(chart), chart.lines.items()):
+        marker = "o" if len(names) <= DOTTED else ""
+        ax.plot(_finite(values), range(len(names)), label=label, color=color, marker=marker)
+    depth_axis(ax, names)
+    if "y" in chart.log and _positive(chart.lines.values()):
+        ax.set_xscale("log")
     for label, at in chart.marks:
-        ax.axvline(at, linestyle="--", color="0.5")
-        ax.annotate(label, (at, 1), xycoords=("data", "axes fraction"), rotation=90, va="top")
+        ax.axhline(at, linestyle="--", color="0.5", label=label)
+    ax.set_xlabel(chart.y_label)
+
+
+def _by_number(chart: Chart, ax: "Axes") -> None:
+    places = [float(x) for x in chart.x]
+    for color, (label, values) in zip(_colors(chart), chart.lines.items()):
+        marker = "o" if len(places) <= DOTTED else ""
+        ax.plot(places, _finite(values), label=label, color=color, marker=marker)
+    for style, (label, at) in zip(("--", ":", "-."), chart.marks):
+        ax.axvline(at, linestyle=style, color="0.5", label=f"{label}: {at:.3g}")
+    if "x" in chart.log and _positive([places]):
+        ax.set_xscale("log")
+    if "y" in chart.log and _positive(chart.lines.values()):
+        ax.set_yscale("log")
     ax.set_xlabel(chart.x_label)
     ax.set_ylabel(chart.y_label)
-    return ax
+
+
+def _colors(chart: Chart) -> list[str]:
+    return [COLORS[at % len(COLORS)] for at in range(len(chart.lines))]
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    return [value if math.isfinite(value) else math.nan for value in values]
+
+
+def _positive(lines: Iterable[Sequence[float]]) -> bool:
+    """Say whether a logarithm has anything to show."""
+    return any(math.isfinite(value) and value > 0 for line in lines for value in line)

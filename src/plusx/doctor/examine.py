@@ -17,6 +17,8 @@ from plusx.doctor.training import Training
 
 __all__ = ["examine"]
 
+MADE_UP = "Images are made up: nothing is said of what depends on real ones."
+
 
 def examine(
     model: nn.Module,
@@ -41,10 +43,11 @@ def examine(
     >>> examine(create("resnet8", num_classes=10), budget="10s").verdict
     'fine'
     """
+    material = material_for(model, data)
     limit = Budget.parse(budget)
     patient = Patient(
         model,
-        material_for(model, data),
+        material,
         budget=limit,
         training=training,
         expect=expect,
@@ -56,4 +59,5 @@ def examine(
         progress(check.question)
         seen += ask(check, patient)
     seconds = time.monotonic() - limit.began
-    return diagnosis(patient.name, seen, seconds=seconds, notes=patient.material.notes)
+    notes = material.notes if material.real else (*material.notes, MADE_UP)
+    return diagnosis(patient.name, seen, seconds=seconds, notes=notes)

@@ -12,11 +12,13 @@ from plusx.doctor.material import Material, Raw
 
 __all__ = ["of_data"]
 
+SEEN_BYTES = 100_000_000
 MOST = 5_000
 BYTES = 200_000_000
 DECODED = 256
-"""Stored images that are kept of a split: so many, of so many bytes at most; and of those that have
-to be decoded first, some milliseconds each, so many."""
+"""Images as the network sees them: of so many bytes. Stored images that are kept of a split: so
+many, of so many bytes at most; and of those to be decoded first, some milliseconds each, so many.
+"""
 
 
 def of_data(
@@ -32,6 +34,7 @@ def of_data(
     training does to stored images, by itself the data's own crops.
     """
     raws = {name: _raw(data, split, decoded) for name, split in _splits(data).items()}
+    count = max(64, min(count, SEEN_BYTES // (4 * data.input.channels * data.input.size**2)))
     x, y = _seen(data, raws["train"], count)
     test_x, test_y = _seen(data, raws["test"], count) if "test" in raws else (None, None)
     return Material(

@@ -8,7 +8,7 @@ from plusx.report.markup import Html, join, tag
 from plusx.report.words import count, number, percent, time
 from plusx.train.result import Finding, TrainResult
 
-__all__ = ["verdict"]
+__all__ = ["chip", "verdict"]
 
 # colour alone would not reach everyone: each level has its word and its sign
 LEVELS = {"good": "Good", "note": "Note", "warning": "Look", "bad": "Problem"}
@@ -26,7 +26,7 @@ def verdict(result: TrainResult) -> Html:
                 "div",
                 tag(
                     "div",
-                    tag("p", *_sign(level, LEVELS[level]), class_=f"level {level}"),
+                    tag("p", chip(level)),
                     tag("h1", result.health.sentence),
                 ),
                 _accuracy(result),
@@ -38,8 +38,10 @@ def verdict(result: TrainResult) -> Html:
     )
 
 
-def _sign(level: str, word: str) -> tuple[Html, str]:
-    return tag("span", SIGNS[level], class_="sign", aria_hidden="true"), word
+def chip(level: str) -> Html:
+    """Write a level as its sign and its word, in its colour."""
+    sign = tag("span", SIGNS[level], class_="sign", aria_hidden="true")
+    return tag("span", sign, LEVELS[level], class_=f"level {level}")
 
 
 def _accuracy(result: TrainResult) -> Html:
@@ -69,7 +71,7 @@ def _findings(findings: tuple[Finding, ...]) -> Html:
     items = (
         tag(
             "li",
-            tag("span", *_sign(f.level, LEVELS[f.level]), class_=f"level {f.level}"),
+            chip(f.level),
             tag("div", tag("h2", f.title), tag("p", f.text)),
         )
         for f in findings

@@ -1,0 +1,130 @@
+"""The page of an examination: the verdict, what is wrong and what to do, every answer, charts."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from plusx.doctor import Chart, Diagnosis, Finding
+from plusx.doctor.draw import draw
+from plusx.doctor.sections import SECTIONS
+from plusx.report.blocks import details, facts, grid, paragraph, table
+from plusx.report.figures import figure
+from plusx.report.markup import Html, join, tag
+from plusx.report.page import Section, page
+from plusx.report.verdict import chip
+from plusx.report.words import count, time
+
+__all__ = ["build"]
+
+LEVELS = {"wrong": "bad", "warning": "warning", "fine": "good", "not applicable": "note"}
+HEAD = ("verdict", "question", "measured", "held against", "place")
+
+
+def build(diagnosis: Diagnosis) -> str:
+    """Return the page as one HTML file that needs nothing else."""
+    return page(
+        f"{diagnosis.name}: examination",
+        header=_header(diagnosis),
+        sections=[*_sections(diagnosis), *_notes(diagnosis.notes)],
+        footer="Written by plusx doctor. The page loads nothing from elsewhere and runs no script.",
+    )
+
+
+def _header(diagnosis: Diagnosis) -> Html:
+    counts = diagnosis.counts()
+    return join(
+        [
+            tag("p", f"Examination of {diagnosis.name}", class_="kicker"),
+            tag(
+                "div",
+                chip(LEVELS[diagnosis.verdict]),
+                tag("h1", diagnosis.sentence()),
+                class_="answer",
+            ),
+            _troubles(diagnosis.troubles),
+            facts(
+                {
+                    "wrong": str(counts["wrong"]),
+                    "worth a look": str(counts["warning"]),
+                    "fine": str(counts["fine"]),
+                    "not applicable": str(counts["not applicable"]),
+                    "took": time(diagnosis.seconds),
+                }
+            ),
+        ]
+    )
+
+
+def _troubles(findings: Sequence[Finding]) -> Html:
+    """Show verdict, why, and what to do next, the most important first."""
+    items = (
+        tag(
+            "li",
+            chip(LEVELS[finding.verdict]),
+            tag(
+                "div",
+                tag("h2", finding.title, *_place(finding)),
+                tag("p", f"{finding.why} {_measured(finding)}".strip()),
+                tag("p", tag("strong", "Next: "), finding.next, class_="next"),
+            ),
+        )
+        for finding in findings
+    )
+    return tag("ul", *items, class_="findings") if findings else Html("")
+
+
+def _place(finding: Finding) -> Sequence[str]:
+    return (" ", tag("code", finding.place)) if finding.place else ()
+
+
+def _measured(finding: Finding) -> str:
+    against = f"; {finding.threshold}" if finding.threshold else ""
+    return f"({finding.figure}{against})" if finding.figure else ""
+
+
+def _sections(diagnosis: Diagnosis) -> list[Section]:
+    """Return a section of the page for each of the examination that has an answer or a chart."""
+    found = []
+    for name, question in SECTIONS.items():
+        findings = [f for f in diagnosis.findings if f.section == name]
+        charts = [chart for chart in diagnosis.charts if chart.name.partition(".")[0] == name]
+        asked = [f for f in findings if f.verdict != "not applicable"]
+        if not findings and not charts:
+            continue
+        left = [f for f in findings if f.verdict == "not applicable"]
+        body = [
+            *([grid(*map(_drawn, charts))] if charts else []),
+            *([_answers(name, asked)] if asked else [paragraph("None of its checks applies.")]),
+            *([_left_out(name, left)] if left else []),
+        ]
+        heading = f"{name[0].upper()}{name[1:]}"
+        found.append(Section(name, heading, question, join(body)))
+    return found
+
+
+def _answers(name: str, findings: Sequence[Finding]) -> Html:
+    lines = [(f.verdict, f.title, f.figure, f.threshold, f.place) for f in findings]
+    return table(HEAD, lines, label=f"Answers of the section {name}", words=len(HEAD))
+
+
+def _left_out(name: str, findings: Sequence[Finding]) -> Html:
+    lines = [(f.title, f"{f.why}: {f.figure}" if f.why else f.figure) for f in findings]
+    listed = table(("question", "why not"), lines, label=f"Not asked in {name}", words=2)
+    return details(f"{count(len(findings), 'question')} not answered", listed)
+
+
+def _drawn(chart: Chart) -> Html:
+    by_depth = bool(chart.x) and isinstance(chart.x[0], str)
+    return figure(
+        chart.name.replace(".", "-").replace(" ", "-"),
+        partial(draw, chart),
+        caption=f"{chart.title.rstrip('.')}. {chart.caption}",
+        label=f"Chart: {chart.title}",
+        height=300 if by_depth else 250,
+    )
+
+
+def _notes(notes: Sequence[str]) -> list[Section]:
+    if not notes:
+        return []
+    listed = tag("ul", *(tag("li", note) for note in notes), class_="notes")
+    return [Section("notes", "Notes", "What was chosen by itself, and what was found.", listed)]
