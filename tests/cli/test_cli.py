@@ -73,7 +73,7 @@ def test_the_help_of_train_begins_with_what_a_newcomer_needs(
 
 
 def test_every_option_of_train_has_one_place_in_its_help() -> None:
-    own = {"out", "devices", "find_lr", "find_batch_size", "plot", "json"}
+    own = {"out", "devices", "find_lr", "find_batch_size", "plot", "anyway", "json"}
     known = own | {field.name for field in fields(TrainConfig)}
     listed = [name.replace("-", "_") for names in TRAIN.values() for name in names]
     assert len(listed) == len(set(listed)) and set(listed) == known

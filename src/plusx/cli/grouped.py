@@ -56,7 +56,7 @@ TRAIN: Mapping[str, Sequence[str]] = {
         "shard",
         "stages",
     ),
-    "The run": ("seed", "track", "on-full-disk"),
+    "The run": ("seed", "track", "on-full-disk", "anyway"),
     "Look for settings, train nothing": ("find-lr", "find-batch-size", "plot", "json"),
 }
 """Options of `plusx train` by group; one that is nowhere comes last, under "Other"."""

@@ -14,6 +14,8 @@ from plusx.train.result import TrainResult
 
 __all__ = ["run_and_report", "train"]
 
+NOTHING = "plusx: nothing was trained; mend it, or train all the same with --anyway"
+
 
 def train(
     config: Annotated[TrainConfig, Parameter(name="*")],
@@ -23,6 +25,7 @@ def train(
     find_lr: bool = False,
     find_batch_size: bool = False,
     plot: Path | None = None,
+    anyway: bool = False,
     json_output: Json = False,
 ) -> int:
     """Train a network on images; leave a run folder with model and report.
@@ -40,9 +43,12 @@ def train(
         Train nothing: look for the largest batch that fits, and the smallest that is as fast.
     plot
         What --find-lr and --find-batch-size draw their curves to (.png, .svg or .pdf).
+    anyway
+        Train also where the examination at the beginning finds something wrong.
     json_output
         Print what they find as JSON.
     """
+    from plusx.doctor.before_training import before_training
     from plusx.train.launch import launched, run_together
     from plusx.train.prepare import prepare
     from plusx.train.run import free_folder
@@ -62,13 +68,22 @@ def train(
         place = [] if out else ["--out", str(free_folder(config))]  # to be found again
         return run_together(devices, [*sys.argv[1:], *place])
     reporter = ConsoleReporter()
-    return run_and_report(lambda command: run(config, out=out, reporter=reporter, command=command))
+    return run_and_report(
+        lambda command: run(
+            config,
+            out=out,
+            reporter=reporter,
+            command=command,
+            examine=before_training,
+            anyway=anyway,
+        )
+    )
 
 
 def run_and_report(run: Callable[[str], TrainResult | None]) -> int:
     """Run, write report.html, end with what a person wants to know; return the exit status."""
     from plusx.train.launch import speaks
-    from plusx.train.stop import STOPPED, NonFiniteLossError, StoppedError
+    from plusx.train.stop import STOPPED, NonFiniteLossError, StoppedError, UnhealthyError
 
     command = " ".join(["plusx", *sys.argv[1:]])
     try:
@@ -77,6 +92,10 @@ def run_and_report(run: Callable[[str], TrainResult | None]) -> int:
         if speaks():
             print(f"plusx: {stop}", file=sys.stderr)
         return STOPPED
+    except UnhealthyError as error:
+        if error.examination is not None:
+            print(f"\n{error.examination.table}\n\n{NOTHING}", file=sys.stderr)
+        return 1
     except NonFiniteLossError as error:
         if error.result is not None:
             report = _written(error.result)

@@ -60,7 +60,7 @@ def _others(findings: Sequence[Finding], width: int) -> Iterator[str]:
     for finding in findings:
         if finding.verdict not in LEVELS:
             head = f"{'fine' if finding.verdict == 'fine' else '-':{INDENT}}"
-            figure = f": {finding.figure}" if finding.figure else ""
+            figure = f" ({finding.figure})" if finding.figure else ""
             yield from _folded(f"{finding.title}{figure}  [{finding.check}]", width, head=head)
     yield ""
 

@@ -3,6 +3,7 @@
 from plusx.report.answers import calibration, confusion
 from plusx.report.cost import cost
 from plusx.report.depth import activations, change, gradient
+from plusx.report.examined import examined
 from plusx.report.examples import mistakes, seen
 from plusx.report.learning import learning
 from plusx.report.material import material
@@ -32,9 +33,12 @@ SECTIONS = (
 
 def build(result: TrainResult) -> str:
     """Return the report as one HTML file that needs nothing else; the same run, the same text."""
+    sections = [section(result) for section in SECTIONS]
+    if result.examination is not None:
+        sections.insert(1, examined(result.examination))
     return page(
         f"{result.summary.name} on {result.config.data}: training report",
         header=verdict(result),
-        sections=[section(result) for section in SECTIONS],
+        sections=sections,
         footer="Written by plusx. The page loads nothing from elsewhere and runs no script.",
     )

@@ -8,7 +8,7 @@ from plusx.report.markup import Html, join, tag
 from plusx.report.words import count, number, percent, time
 from plusx.train.result import Finding, TrainResult
 
-__all__ = ["chip", "verdict"]
+__all__ = ["chip", "findings", "verdict"]
 
 # colour alone would not reach everyone: each level has its word and its sign
 LEVELS = {"good": "Good", "note": "Note", "warning": "Look", "bad": "Problem"}
@@ -32,7 +32,7 @@ def verdict(result: TrainResult) -> Html:
                 _accuracy(result),
                 class_="verdict",
             ),
-            _findings(result.health.findings),
+            findings(result.health.findings),
             facts(_figures(result)),
         ]
     )
@@ -67,24 +67,24 @@ def _finite(value: float) -> float:
     return value if math.isfinite(value) else -math.inf
 
 
-def _findings(findings: tuple[Finding, ...]) -> Html:
+def findings(found: tuple[Finding, ...]) -> Html:
+    """List observations, each with its level, what it is, and what to do."""
     items = (
-        tag(
-            "li",
-            chip(f.level),
-            tag("div", tag("h2", f.title), tag("p", f.text)),
-        )
-        for f in findings
+        tag("li", chip(each.level), tag("div", tag("h2", each.title), tag("p", each.text)))
+        for each in found
     )
-    return tag("ul", *items, class_="findings") if findings else Html("")
+    return tag("ul", *items, class_="findings") if found else Html("")
 
 
 def _figures(result: TrainResult) -> dict[str, str]:
     summary = result.summary
+    before = {"good": "nothing to object to", "warning": "worth a look", "bad": "something wrong"}
+    examined = {"examined": before[result.examination.level]} if result.examination else {}
     return {
         "network": f"{summary.name}, {count(summary.units or 0, 'residual unit')}",
         "parameters": f"{summary.params:,}",
         "MACs an image": number(summary.macs / 1e6) + " million",
         "training": f"{count(len(result.epochs), 'epoch')} in {time(result.seconds)}",
         "seed": str(result.config.seed),
+        **examined,
     }

@@ -77,6 +77,10 @@ class RunFolder:
             place = ".".join(map(str, first["loc"])) or "the file"
             raise InputError(f"{path} is damaged: {place}: {first['msg']}") from error
 
+    def give_up(self) -> None:
+        """Forget that the folder is in use: it goes when the block that made it fails."""
+        (self.path / "config.json").unlink(missing_ok=True)
+
     def write_metrics(self, events: Iterable[dict[str, Any]]) -> None:
         """Write all events, one JSON object a line."""
         write_text(self.path / "metrics.jsonl", "".join(json.dumps(e) + "\n" for e in events))

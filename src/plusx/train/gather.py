@@ -60,6 +60,7 @@ def gather(
         summary=_summary(setup),
         environment=environment(setup.device.type, str(config.precision)),
         seconds=progress.seconds,
+        examination=progress.examination,
     )
 
 

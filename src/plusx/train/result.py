@@ -11,7 +11,7 @@ from plusx.analysis.signal import Signal
 from plusx.analysis.summary import Summary
 from plusx.train.config import TrainConfig
 
-__all__ = ["Epoch", "Finding", "Health", "Mistake", "Probe", "TrainResult"]
+__all__ = ["Epoch", "Examination", "Finding", "Health", "Mistake", "Probe", "TrainResult"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,17 @@ class Health:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True)
+class Examination:
+    """What was found before the first step: "bad" is a reason not to train. `table` tells all."""
+
+    level: Literal["good", "warning", "bad"]
+    sentence: str
+    findings: tuple[Finding, ...]
+    table: str
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class TrainResult:
     """All of a run that a report shows. `test` is None when the run stopped before its end."""
@@ -91,3 +102,4 @@ class TrainResult:
     summary: Summary
     environment: dict[str, Any]  # machine, versions, device, precision, threads
     seconds: float
+    examination: Examination | None = None  # before the run began, where there was one

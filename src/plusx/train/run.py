@@ -10,6 +10,7 @@ from pathlib import Path
 from plusx.catalog import check_options, from_words
 from plusx.errors import InputError
 from plusx.train.allocator import keep_freed_memory
+from plusx.train.begin import Examine, examined
 from plusx.train.choose import available
 from plusx.train.config import TrainConfig
 from plusx.train.events import TensorBoard
@@ -31,14 +32,21 @@ __all__ = ["free_folder", "resume", "train"]
 
 
 def train(
-    config: TrainConfig, *, reporter: Reporter, out: Path | None = None, command: str = ""
+    config: TrainConfig,
+    *,
+    reporter: Reporter,
+    out: Path | None = None,
+    command: str = "",
+    examine: Examine | None = None,
+    anyway: bool = False,
 ) -> TrainResult | None:
     """Train a network as `config` says, and leave a run folder with model and report.
 
     `out` is the run folder, by default a new one in `runs/`. Several processes, started by
-    torchrun, train as one; only the first gets a result. Raises `ValueError` for what cannot be
-    trained (then nothing is left behind), `StoppedError` and `NonFiniteLossError` when training
-    ends early (then the run folder says how far it came).
+    torchrun, train as one; only the first gets a result. `examine` looks at what is set up before
+    the first step. Raises `ValueError` for what cannot be trained and `UnhealthyError` where
+    `examine` finds something wrong, unless `anyway` (then nothing is left behind), `StoppedError`
+    and `NonFiniteLossError` when training ends early (then the run folder says how far it came).
     """
     if config.model is not None:
         check_options(config.model, from_words(config.model, config.options))
@@ -50,7 +58,8 @@ def train(
         return resume(path, reporter=reporter, command=command)
     with _held(RunFolder.create, path, ranks) as run:
         setup = set_up(config, run, reporter, ranks)
-        return _go(setup, Progress(commands=[command]))
+        found = examined(setup, examine, anyway=anyway) if examine else None
+        return _go(setup, Progress(commands=[command], examination=found))
 
 
 def resume(

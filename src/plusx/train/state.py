@@ -11,7 +11,7 @@ from torch import Tensor
 from plusx.errors import InputError
 from plusx.train.average import Average
 from plusx.train.config import TrainConfig
-from plusx.train.result import Epoch, Probe
+from plusx.train.result import Epoch, Examination, Probe
 from plusx.train.setup import Setup
 from plusx.train.whole import fill
 
@@ -43,6 +43,7 @@ class Progress:
     commands: list[str] = field(default_factory=list)
     rate_scale: float = 1.0  # what the loss's going astray has left of the learning rate
     rewinds: int = 0
+    examination: Examination | None = None  # of what was set up, before the first step
 
     def become(self, other: "Progress") -> None:
         """Stand where `other` stands."""
@@ -63,7 +64,10 @@ class Progress:
 
     def events(self) -> list[dict[str, Any]]:
         """Return what metrics.jsonl holds, in the order in which it happened."""
-        lines = [{"event": "epoch", **asdict(epoch)} for epoch in self.epochs]
+        lines: list[dict[str, Any]] = []
+        if self.examination is not None:
+            lines.append({"event": "examination", "step": 0, **asdict(self.examination)})
+        lines += [{"event": "epoch", **asdict(epoch)} for epoch in self.epochs]
         lines += [{"event": "probe", **asdict(probe)} for probe in self.probes]
         return sorted(lines, key=lambda line: int(line["step"]))
 

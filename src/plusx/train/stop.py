@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from plusx.train.result import TrainResult
+from plusx.train.result import Examination, TrainResult
 
-__all__ = ["STOPPED", "NonFiniteLossError", "StopRequest", "StoppedError", "stop_request"]
+__all__ = [
+    "STOPPED",
+    "NonFiniteLossError",
+    "StopRequest",
+    "StoppedError",
+    "UnhealthyError",
+    "stop_request",
+]
 
 STOPPED = 75
 """Exit status of a run that was stopped and can go on: EX_TEMPFAIL of sysexits.h, "try again"."""
@@ -37,6 +44,17 @@ class NonFiniteLossError(Exception):
     def __init__(self, message: str, result: TrainResult | None = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class UnhealthyError(Exception):
+    """The examination before the first step found something wrong; nothing was trained, or kept.
+
+    `examination` says what, in the process that examined.
+    """
+
+    def __init__(self, examination: Examination | None) -> None:
+        super().__init__(examination.sentence if examination else "something is wrong")
+        self.examination = examination
 
 
 @dataclass
