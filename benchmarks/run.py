@@ -14,9 +14,9 @@ from ledger import HERE, PEERS, TRY, has_peers
 
 NAMES = (
     *("starting", "planned", "equation", "limit", "input", "densenet_memory", "recompute"),
-    *("training", "zoo", "adaptation", "time_to", "accuracy", "usual_resnet18"),
+    *("training", "zoo", "adaptation", "time_to", "accuracy", "usual_resnet18", "defects"),
 )
-AMONG_PEERS = {"zoo", "usual_resnet18"}
+AMONG_PEERS = {"zoo", "usual_resnet18", "defects"}
 
 
 def took(name: str) -> int | None:
@@ -36,7 +36,8 @@ def run(name: str) -> int:
     python = PEERS if name in AMONG_PEERS else sys.executable
     if name in AMONG_PEERS and not has_peers(name):
         return 0
-    return subprocess.run([str(python), str(HERE / f"{name}.py"), *["--try"] * TRY]).returncode
+    script = HERE / name if (HERE / name).is_dir() else HERE / f"{name}.py"
+    return subprocess.run([str(python), str(script), *["--try"] * TRY]).returncode
 
 
 def main(*asked: str) -> int:

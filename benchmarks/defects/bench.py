@@ -1,0 +1,156 @@
+"""Claim: the doctor names the cause of a defect among its first three findings, and is quiet else.
+
+Every defect of this package is examined once, and every healthy network of the panel drawn and
+after ten steps. `--defects` and `--panel` measure one of the two; any other words pick what has
+them in its name, and print only. `--try` takes a few of each. A defect counts as given the right
+cause if one of its causes is among the first three troubles, and as caught if there is any trouble.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import plusx.doctor
+from defects import DEFECTS, Defect, make_verdict
+from defects.panel import Healthy, counted, panel
+from ledger import TRY, Row, Steps, record, row
+
+__all__ = ["main"]
+
+BUDGET = "20s"
+"""Of one examination: the default questions, in a third of the default time."""
+SEED = 0
+FEW = 3
+
+
+def main(*words: str) -> None:
+    """Examine what the words pick, or all; record all."""
+    of_peers = all(find_spec(name) is not None for name in ("torchvision", "timm"))
+    if not of_peers:
+        print("defects: torchvision and timm are not there (`make test-peers`): without them")
+    flags = {word for word in words if word.startswith("--")}
+    picked = [word for word in words if word not in flags]
+    defects = [d for d in DEFECTS if (of_peers or not d.of_peers) and _meant(d.key, picked)]
+    healthy = [h for h in panel(with_peers=of_peers) if _meant(h.key, picked)]
+    if TRY:
+        defects, healthy = defects[:: max(1, len(defects) // FEW)][:FEW], healthy[:FEW]
+    defects = [] if "--panel" in flags else defects
+    healthy = [] if "--defects" in flags else healthy
+    steps = Steps("defects", total=len(defects) + len(healthy), **_settings(picked))
+    found = [(defect, steps.once(defect.key, lambda d=defect: examined(d))) for defect in defects]
+    quiet = [(each, steps.once(each.key, lambda h=each: asked(h))) for each in healthy]
+    print(table(found))
+    print(alarms(quiet))
+    if not picked and defects and healthy:
+        figures = summed(found, quiet)
+        record("defects", figures, rows=rows(figures), seconds=steps.seconds)
+        steps.finish()
+
+
+def examined(defect: Defect) -> dict[str, Any]:
+    """Break, examine, judge."""
+    diagnosis = defect.case(SEED).examine(BUDGET)
+    return asdict(make_verdict(diagnosis, defect.causes))
+
+
+def asked(healthy: Healthy) -> dict[str, Any]:
+    """Examine a healthy network; one that cannot even be examined is as bad as a false alarm."""
+    return counted(healthy.case(SEED).examine(BUDGET))
+
+
+def _meant(key: str, words: Sequence[str]) -> bool:
+    return all(word.lower() in key.lower() for word in words)
+
+
+def _settings(picked: Sequence[str]) -> dict[str, Any]:
+    """All that a step's value depends on: the doctor's own text, too."""
+    folders = (Path(plusx.doctor.__file__).parent, Path(__file__).parent)
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    text = hashlib.blake2b(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return {"budget": BUDGET, "seed": SEED, "text": text, "picked": list(picked)}
+
+
+def right(verdict: dict[str, Any]) -> bool:
+    return verdict["rank"] is not None and verdict["rank"] <= 3
+
+
+def table(found: Sequence[tuple[Defect, dict[str, Any]]]) -> str:
+    """A line a defect: whether it was found, what was expected, the first three findings."""
+    lines = [f"{'rank':4}  {'defect (base)':60}  {'expected':28}  first three found"]
+    for defect, verdict in found:
+        rank = "-" if verdict["rank"] is None else str(verdict["rank"])
+        first = "; ".join(verdict["troubles"][:3]) or "nothing"
+        lines.append(f"{rank:4}  {defect.key:60}  {defect.causes[0]:28}  {first}")
+    return "\n".join(lines)
+
+
+def alarms(quiet: Sequence[tuple[Healthy, dict[str, Any]]]) -> str:
+    """A line a false alarm, and how many there are."""
+    lines = [f"{each.key}: {trouble}" for each, counts in quiet for trouble in counts["troubles"]]
+    loud = sum(bool(counts["wrong"]) for _, counts in quiet)
+    return "\n".join([*lines, f"{loud} of {len(quiet)} healthy networks are called wrong"])
+
+
+def summed(
+    found: Sequence[tuple[Defect, dict[str, Any]]],
+    quiet: Sequence[tuple[Healthy, dict[str, Any]]],
+) -> dict[str, Any]:
+    """Shares over all defects, counts over all healthy networks, and every line behind them."""
+    warnings = sum(counts["warning"] for _, counts in quiet)
+    checks = sum(counts["asked"] for _, counts in quiet)
+    return {
+        "budget": BUDGET,
+        "seed": SEED,
+        "defects": len(found),
+        "bases": len({defect.base for defect, _ in found}),
+        "right, %": round(100 * sum(right(v) for _, v in found) / len(found), 1),
+        "caught, %": round(100 * sum(bool(v["troubles"]) for _, v in found) / len(found), 1),
+        "healthy": len(quiet),
+        "called wrong": sum(bool(counts["wrong"]) for _, counts in quiet),
+        "checks": checks,
+        "warnings": warnings,
+        "warnings, %": round(100 * warnings / checks, 2),
+        "table": [
+            {
+                "defect": defect.name,
+                "base": defect.base,
+                "expected": list(defect.causes),
+                "found": verdict["troubles"][:3],
+                "rank": verdict["rank"],
+                "seconds": verdict["seconds"],
+            }
+            for defect, verdict in found
+        ],
+        "alarms": {each.key: counts["troubles"] for each, counts in quiet if counts["troubles"]},
+    }
+
+
+def rows(figures: dict[str, Any]) -> list[Row]:
+    """Lines of README's table."""
+    of = f"{figures['defects']} defects in {figures['bases']} networks"
+    quiet = f"{figures['healthy']} healthy networks, drawn and after ten steps"
+    return [
+        row(
+            f"the doctor, {of}: right cause in the first three findings",
+            figures["right, %"],
+            unit="%",
+            at_least=95,
+        ),
+        row(f"the doctor, {of}: caught", figures["caught, %"], unit="%", at_least=98),
+        row(
+            f"the doctor, {quiet}: called wrong",
+            figures["called wrong"],
+            unit="networks",
+            at_most=0,
+        ),
+        row(
+            f"the doctor, {quiet}: warnings",
+            figures["warnings, %"],
+            unit="%",
+            at_most=3,
+            note=f"of {figures['checks']:,} checks",
+        ),
+    ]
