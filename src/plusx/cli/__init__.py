@@ -10,7 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from plusx import __version__
-from plusx.cli.grouped import TRAIN, Grouped
+from plusx.cli.grouped import DOCTOR, TRAIN, Grouped
 from plusx.errors import InputError
 
 __all__ = ["app", "main"]
@@ -21,6 +21,7 @@ app = App(
     help="Residual networks, y = merge(shortcut(x), transform(x)): train them, look into them.",
     help_epilogue="Start with: plusx train --data digits",
 )
+GROUPS = {"train": TRAIN, "doctor": DOCTOR}
 for _verb, _help in {
     "train": "Train a network on images; leave a run folder with model and report.",
     "resume": "Go on with a run that was interrupted.",
@@ -35,7 +36,7 @@ for _verb, _help in {
         f"plusx.cli.{_verb}:{_verb}",
         name=_verb,
         help=_help,
-        help_formatter=Grouped(TRAIN) if _verb == "train" else None,
+        help_formatter=Grouped(GROUPS[_verb]) if _verb in GROUPS else None,
     )
 
 

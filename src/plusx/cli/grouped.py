@@ -8,7 +8,7 @@ from cyclopts.help import DefaultFormatter
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
 
-__all__ = ["TRAIN", "Grouped"]
+__all__ = ["DOCTOR", "TRAIN", "Grouped"]
 
 TRAIN: Mapping[str, Sequence[str]] = {
     "Start with": ("data", "model", "recipe", "epochs", "out"),
@@ -60,6 +60,14 @@ TRAIN: Mapping[str, Sequence[str]] = {
     "Look for settings, train nothing": ("find-lr", "find-batch-size", "plot", "json"),
 }
 """Options of `plusx train` by group; one that is nowhere comes last, under "Other"."""
+
+DOCTOR: Mapping[str, Sequence[str]] = {
+    "What is examined": ("target", "data", "expect", "weights", "arg"),
+    "Where name and data do not say it": ("size", "num-classes", "in-channels"),
+    "How long": ("budget", "quick"),
+    "What comes of it": ("html", "json", "all", "fail-on"),
+}
+"""Options of `plusx doctor` by group."""
 
 
 class Grouped(DefaultFormatter):

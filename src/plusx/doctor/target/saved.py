@@ -29,7 +29,7 @@ def saved(path: Path, asked: Asked, reporter: Reporter) -> Target:
             raise InputError(f"{option} is given, but {path} holds a network; leave it out")
     is_run = (path / "config.json").is_file() and not (path / "model.safetensors").is_file()
     if not is_run:
-        return _model(path, asked, path.name)
+        return _model(path, asked)
     if not (path / "model").is_dir():
         raise InputError(
             f"{path} has no model yet: a run writes it when its first epoch ends; go on with "
@@ -38,8 +38,9 @@ def saved(path: Path, asked: Asked, reporter: Reporter) -> Target:
     return _run(path, asked, reporter)
 
 
-def _model(folder: Path, asked: Asked, name: str) -> Target:
+def _model(folder: Path, asked: Asked) -> Target:
     model = load(folder)
+    name = model.config.name if model.config else folder.name
     spec = _spec(folder)
     if asked.data is None:
         return Target(model=model, name=name, material=_imagined(model, spec, asked.size))
@@ -51,7 +52,7 @@ def _model(folder: Path, asked: Asked, name: str) -> Target:
 
 
 def _run(path: Path, asked: Asked, reporter: Reporter) -> Target:
-    found = _model(path / "model", replace(asked, data=None), path.name)
+    found = _model(path / "model", replace(asked, data=None))
     model = found.model
     assert isinstance(model, Network)
     config = _here(RunFolder.at(path).read_config())
@@ -63,7 +64,9 @@ def _run(path: Path, asked: Asked, reporter: Reporter) -> Target:
         if asked.data:
             raise
         note = f"Its data are not here, so images are made up: {error}"
-        return replace(found, run=path, material=replace(found.material, notes=(note,)))
+        return replace(
+            found, name=path.name, run=path, material=replace(found.material, notes=(note,))
+        )
     _must_fit(model, setup.data.input, config.data)
     spec = _spec(path / "model")
     if spec:  # other images than it was trained on are normalised as those were
