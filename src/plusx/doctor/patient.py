@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,11 @@ from plusx.doctor.training import Training
 from plusx.errors import InputError
 from plusx.unit import Unit, units
 from plusx.zoo import Network
+
+if TYPE_CHECKING:
+    from plusx.doctor.identity.outline import Outline
+    from plusx.doctor.shortcuts.row import Row
+    from plusx.doctor.signal.passing import Passing
 
 __all__ = ["Patient"]
 
@@ -116,6 +121,35 @@ class Patient:
     def unseen(self) -> str:
         """Why the network's units cannot be seen, or nothing."""
         return self._seen.reason
+
+    @cached_property
+    def passing(self) -> "Passing":
+        """What one training pass shows; several questions are about it."""
+        from plusx.doctor.signal.passing import measure
+
+        return measure(self)
+
+    @cached_property
+    def _outlined(self) -> "Outline | str":
+        from plusx.doctor.identity.seen import outline_of
+
+        with evaluating(self.model):
+            return outline_of(self)
+
+    @property
+    def outline(self) -> "Outline":
+        """The network as stem, units and end; raises `NotApplicable` where it has no such form."""
+        if isinstance(self._outlined, str):
+            raise NotApplicable(self._outlined)
+        return self._outlined
+
+    @cached_property
+    def row(self) -> "Row":
+        """The units in the graph of an evaluation pass, with what stands between them."""
+        from plusx.doctor.shortcuts.row import make_row
+
+        with evaluating(self.model):
+            return make_row(self)
 
     def need_units(self) -> tuple[Unit, ...]:
         """Return the units; raise `NotApplicable` where there are none."""

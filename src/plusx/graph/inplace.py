@@ -9,8 +9,10 @@ from torch._ops import OpOverload
 
 from plusx.graph.nodes import is_shape, kind
 
-__all__ = ["out_of_place", "uncopied"]
+__all__ = ["late_readers", "out_of_place", "uncopied"]
 
+LATE = "plusx_late"
+"""Holds, of an operation in place, those that read its input by its old name afterwards."""
 COPY = "plusx_copy"
 """Marks the copies, which are written over: their values are to be had from what they copy."""
 
@@ -51,6 +53,7 @@ def out_of_place(module: fx.GraphModule) -> None:
         copy.meta = dict(node.meta) | {COPY: True}
         place[copy] = place[node]
         node.replace_input_with(old, copy)
+        node.meta = dict(node.meta) | {LATE: tuple(later)}
         for user in later:
             user.replace_input_with(old, node)
 
@@ -58,6 +61,14 @@ def out_of_place(module: fx.GraphModule) -> None:
 def uncopied(node: fx.Node) -> tuple[fx.Node, tuple[fx.Node, ...]]:
     """Return the value that the node has, or is a copy of; and the copy, if it is one."""
     return (node.all_input_nodes[0], (node,)) if COPY in node.meta else (node, ())
+
+
+def late_readers(node: fx.Node) -> tuple[fx.Node, ...]:
+    """Return what reads a value that this node has written over, after it did.
+
+    `x.relu_()` and then `y + x`: the sum gets relu(x), which its author may not have meant.
+    """
+    return tuple(node.meta.get(LATE, ()))
 
 
 def _overwritten(node: fx.Node) -> fx.Node | None:

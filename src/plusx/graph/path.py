@@ -17,7 +17,7 @@ VIEWS = SPLITS | {
     "unsqueeze", "permute", "transpose", "t", "swapaxes", "swapdims", "movedim", "moveaxis",
     "contiguous", "clone", "detach", "alias", "to", "tocopy", "float", "half", "bfloat16", "type",
     "typeas", "getitem", "select", "slice", "narrow", "indexselect", "expand", "expandas",
-    "roll", "flip", "pixelshuffle", "pixelunshuffle",
+    "data", "roll", "flip", "pixelshuffle", "pixelunshuffle",
     "pad", "constantpadnd", "zeropad1d", "zeropad2d", "zeropad3d", "constantpad1d",
     "constantpad2d", "constantpad3d", "reflectionpad2d", "replicationpad2d",
     "interpolate", "upsample", "upsamplebilinear2d", "upsamplenearest2d",
