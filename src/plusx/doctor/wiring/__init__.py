@@ -8,6 +8,7 @@ from plusx.doctor.wiring.moves import moves
 from plusx.doctor.wiring.precision import precision
 from plusx.doctor.wiring.registered import registered
 from plusx.doctor.wiring.repeat import repeat
+from plusx.doctor.wiring.review import review
 from plusx.doctor.wiring.runs import runs
 from plusx.doctor.wiring.samples import samples
 from plusx.doctor.wiring.shapes import batches, sizes
@@ -18,6 +19,7 @@ from plusx.doctor.wiring.writes import writes
 
 __all__ = ["CHECKS"]
 
+# what is not quick takes a second before the first pass (meta), or many passes
 CHECKS = (
     Check("wiring.runs", "Does the network run, with finite numbers?", runs),
     Check("wiring.registered", "Does the network know all of its layers?", registered),
@@ -29,9 +31,10 @@ CHECKS = (
     Check("wiring.writes", "Does the input stay as it is?", writes),
     Check("wiring.batches", "Can any number of images be in a batch?", batches),
     Check("wiring.inputs", "Does all of the input matter?", inputs),
-    Check("wiring.moves", "Does the network move to other devices and dtypes whole?", moves),
+    Check("wiring.moves", "Does the whole network move to other devices?", moves, quick=False),
     Check("wiring.state", "Is all that forward uses saved?", state, quick=False),
-    Check("wiring.modes", "Do training and evaluation differ where they should?", modes, False),
+    Check("wiring.modes", "Do both modes agree where they should?", modes, quick=False),
     Check("wiring.sizes", "Which sizes of images does the network take?", sizes, quick=False),
     Check("wiring.precision", "Does the network work in bfloat16?", precision, quick=False),
+    Check("wiring.review", "What does a review of the implementation find?", review, quick=False),
 )

@@ -90,13 +90,11 @@ def _finding(
 
 
 def _tied(model: nn.Module) -> list[tuple[str, str]]:
-    """Return pairs of addresses of one tensor that are not tied by design."""
-    places: dict[tuple[int, int], list[tuple[str, nn.Module]]] = defaultdict(list)
+    """Return pairs of addresses of one parameter that are not tied by design."""
+    places: dict[nn.Parameter, list[tuple[str, nn.Module]]] = defaultdict(list)
     for address, module in model.named_modules(remove_duplicate=False):
         for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-            if parameter.device.type != "meta" and parameter.numel():
-                storage = (parameter.untyped_storage().data_ptr(), parameter.storage_offset())
-                places[storage].append((f"{address}.{name}".lstrip("."), module))
+            places[parameter].append((f"{address}.{name}".lstrip("."), module))
     return [
         (rows[0][0], rows[1][0])
         for rows in places.values()
