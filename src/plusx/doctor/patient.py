@@ -82,14 +82,22 @@ class Patient:
             raise NotApplicable("the network does not give logits, (batch, classes)")
         return y.shape[1]
 
+    def context(self, x: Tensor) -> tuple[object, ...]:
+        """Return what forward takes besides x; of what there is one for each input, the first."""
+        count = len(self.material.x)
+        return tuple(
+            c[: len(x)] if isinstance(c, Tensor) and c.shape[:1] == (count,) else c
+            for c in self.material.context
+        )
+
     def forward(self, model: nn.Module, x: Tensor) -> object:
         """Run a copy of the network in evaluation mode, without gradients."""
         with evaluating(model), torch.no_grad():
-            return model(x, *self.material.context)
+            return model(x, *self.context(x))
 
     def logits(self, model: nn.Module, x: Tensor) -> Tensor:
         """Run a copy in the mode that it has; (B, classes), of the first of several outputs."""
-        y = model(x, *self.material.context)
+        y = model(x, *self.context(x))
         if isinstance(y, dict):
             y = next(iter(y.values()))
         if hasattr(y, "logits"):
