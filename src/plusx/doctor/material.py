@@ -12,11 +12,15 @@ __all__ = ["Material", "Raw"]
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Images as they are stored, uint8 (N, C, H, W), with labels int64 (N,) and their names."""
+    """Images as they are stored, uint8 (N, C, H, W), with labels int64 (N,) and their names.
+
+    `sizes` are the (width, height)s of their files, where these are known.
+    """
 
     images: Tensor
     labels: Tensor
     names: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,3 +45,4 @@ class Material:
     spec: InputSpec | None = None
     augment: Callable[[Tensor, Generator], Tensor] | None = None
     notes: tuple[str, ...] = ()
+    samples: int | None = None  # training images in all, where that is known

@@ -1,21 +1,19 @@
 """How did the run go? A sentence, and the findings behind it."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 from plusx.analysis.evaluation import Evaluation
+from plusx.train.curve_rules import chance, hardly_learned, overfits, rising
 from plusx.train.result import Epoch, Finding, Health, Probe
 
 __all__ = ["health"]
 
 # Rules of thumb, each a wide margin from what healthy runs of the zoo show (LOG.md).
-OVERFIT = 0.10  # training above validation accuracy
 VANISHED = 1e-3  # gradient of the first block over the last's
 DEAD = 0.25  # share of an activation's channels that never fire
 IDLE = 0.02  # norm of transform over norm of shortcut
 MISCALIBRATED = 0.10
-RISING = 0.01  # validation accuracy gained in the last tenth of the epochs
 
 
 def health(
@@ -76,11 +74,9 @@ def _learned(epochs: Sequence[Epoch], test: Evaluation | None, num_classes: int)
     if not epochs:
         return []
     accuracy = test.accuracy if test is not None else max(e.val_accuracy for e in epochs)
-    chance = 1 / num_classes
-    if test is not None:  # an unbalanced test set is guessed better than evenly
-        chance = max(chance, float(test.confusion.sum(axis=1).max()) / test.count)
-    text = f"Accuracy {accuracy:.1%}; always naming the commonest class gives {chance:.1%}."
-    if accuracy < chance + 0.1 * (1 - chance):
+    guessed = chance(num_classes, test.confusion if test is not None else None)
+    text = f"Accuracy {accuracy:.1%}; always naming the commonest class gives {guessed:.1%}."
+    if hardly_learned(accuracy, guessed):
         return [
             Finding(
                 "bad",
@@ -94,8 +90,7 @@ def _learned(epochs: Sequence[Epoch], test: Evaluation | None, num_classes: int)
 def _curves(epochs: Sequence[Epoch], num_val: int) -> list[Finding]:
     found = []
     last = epochs[-1] if epochs else None
-    gap = last.train_accuracy - last.val_accuracy if last is not None else 0.0
-    if last is not None and gap > OVERFIT + 2 * _deviation(last.val_accuracy, num_val):
+    if last is not None and overfits(last, num_val):
         found.append(
             Finding(
                 "warning",
@@ -105,8 +100,7 @@ def _curves(epochs: Sequence[Epoch], num_val: int) -> list[Finding]:
                 "or a smaller network would help.",
             )
         )
-    back = max(2, len(epochs) // 10 + 1)
-    if len(epochs) > back and _still_rising(epochs, back, num_val):
+    if rising(epochs, num_val):
         found.append(
             Finding(
                 "note",
@@ -115,16 +109,6 @@ def _curves(epochs: Sequence[Epoch], num_val: int) -> list[Finding]:
             )
         )
     return found
-
-
-def _still_rising(epochs: Sequence[Epoch], back: int, num_val: int) -> bool:
-    gain = epochs[-1].val_accuracy - epochs[-back].val_accuracy
-    return gain > RISING + 2 * _deviation(epochs[-1].val_accuracy, num_val)
-
-
-def _deviation(share: float, count: int) -> float:
-    """Return the standard deviation of a share that was measured on `count` images."""
-    return math.sqrt(max(share * (1 - share), 1 / count) / count)
 
 
 def _network(probe: Probe) -> list[Finding]:

@@ -1,0 +1,123 @@
+"""Are some labels wrong? Where the cheap model is surest, and the label says otherwise.
+
+Northcutt et al. 2021, "Confident learning", section 3, with predictions that leave the image out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.images.study import Study, study
+from plusx.doctor.patient import Patient
+
+__all__ = ["noise"]
+
+CHECK = "images.noise"
+SUREST = 0.2  # of the images are asked: there a clean set's own confusions are rare
+FEW, MANY = 0.04, 0.10  # share of them that the label contradicts; clean: digits 0, fashion 0.3%
+UNIFORM = 0.33  # rank of the label among the other classes: 0.5 of wrong ones
+HARD = 0.25  # the same of hard images (CIFAR-10)
+FLAT = 0.75  # share among the surest over that among all, where two or three classes have no ranks
+LEARNED = 5.0  # deviations above chance
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    share: float  # of the surest predictions that the label contradicts
+    deviation: float
+    rank: float  # mean rank of those labels' scores among the other classes, 0 first to 1 last
+    flat: float
+    suspects: tuple[int, ...]  # the surest first
+
+
+def noise(patient: Patient) -> Iterator[Finding]:
+    """Count contradicted labels among the surest predictions, and name the first."""
+    found = study(patient)
+    if found.surprise < LEARNED or (found.num_classes > 3 and found.right < 2 * found.chance):
+        raise NotApplicable(
+            f"a cheap model tells {found.right:.1%} of the labels: too little to doubt one"
+        )
+    doubt = _doubt(found)
+    sure = doubt.share - 2 * doubt.deviation > FEW / 2 and doubt.share > FEW
+    natural = doubt.rank < UNIFORM if found.num_classes > 3 else doubt.flat < FLAT
+    if not sure or natural:
+        yield Finding(
+            check=CHECK,
+            verdict="fine",
+            title="The labels agree with what other images tell",
+            figure=_figure(found, doubt),
+            threshold=_THRESHOLD,
+        )
+        return
+    yield Finding(
+        check=CHECK,
+        verdict="wrong" if doubt.share > MANY else "warning",
+        title=f"{_about(found, doubt)} of the labels look wrong",
+        figure=_figure(found, doubt),
+        threshold=_THRESHOLD,
+        place=found.source.where,
+        cause="label noise",
+        why="images that look like many of one class carry labels of any other",
+        next=f"look at these first: {_named(found, doubt)}",
+        weight=3,
+    )
+
+
+_THRESHOLD = (
+    f"{FEW:.0%} a warning, {MANY:.0%} wrong (clean sets: digits 0%, Fashion-MNIST 0.3%), where the "
+    f"label's rank among the other classes is {UNIFORM:g} or more (wrong labels 0.5, hard "
+    "images 0.25)"
+)
+
+
+def _figure(found: Study, doubt: _Doubt) -> str:
+    count = int(SUREST * len(found.labels))
+    rank = (
+        f", with a mean rank of {doubt.rank:.2f}" if doubt.share and found.num_classes > 3 else ""
+    )
+    return f"{doubt.share:.1%} of the {count} surest predictions contradict the label{rank}"
+
+
+def _about(found: Study, doubt: _Doubt) -> str:
+    """Say how many: of a hard set's contradictions, only those that its rank does not explain."""
+    most = doubt.share
+    part = (doubt.rank - HARD) / (0.5 - HARD) if found.num_classes > 3 else 1.0
+    least = most * min(1.0, max(0.0, part))
+    return f"About {most:.0%}" if least > 0.75 * most else f"Between {least:.0%} and {most:.0%}"
+
+
+def _doubt(found: Study) -> _Doubt:
+    scores = found.cheap.left_out(found.labels)
+    first = scores.topk(2, dim=1).values
+    order = (first[:, 0] - first[:, 1]).argsort(descending=True)
+    rank = _ranks(scores, found.labels)
+    surest = order[: int(SUREST * len(order))]
+    wrong = surest[rank[surest] > 0]
+    share, overall = len(wrong) / len(surest), float((rank > 0).float().mean())
+    others = max(1, found.num_classes - 2)
+    return _Doubt(
+        share=share,
+        deviation=(share * (1 - share) / len(surest)) ** 0.5,
+        rank=float((rank[wrong] - 1).float().mean()) / others if len(wrong) else 0.0,
+        flat=share / max(overall, 1e-9),
+        suspects=tuple(wrong.tolist()),
+    )
+
+
+def _ranks(scores: Tensor, labels: Tensor) -> Tensor:
+    """Return how many classes have a higher score than the label's, (N,)."""
+    return (scores > scores.gather(1, labels[:, None])).sum(1)
+
+
+def _named(found: Study, doubt: _Doubt) -> str:
+    guesses = found.cheap.left_out(found.labels).argmax(1)
+    first = torch.tensor(doubt.suspects[:5])
+    words = [
+        f"{found.source.name(int(found.picks[at]))} (label {int(found.labels[at])}, looks like "
+        f"{int(guesses[at])})"
+        for at in first
+    ]
+    return ", ".join(words)
