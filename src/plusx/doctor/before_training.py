@@ -37,6 +37,7 @@ def before_training(setup: Setup, network: Network) -> Examination:
     with torch.random.fork_rng(devices):
         copy, _ = copied(network, None)
         assert isinstance(copy, Network)
+        copy.requires_grad_(True)  # what `--tune` lets stand still is meant so
         material = replace(material_of(setup, decoded=DECODED), test_x=None, test_y=None)
         x = material.x[:16].to(setup.device)
         with setup.reporter.progress("examining", len(checks())) as advance:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from plusx.catalog import family_of
 from plusx.doctor.budget import Budget
 from plusx.doctor.check import ask
 from plusx.doctor.diagnosis import Diagnosis, diagnosis
@@ -43,6 +44,8 @@ def examine(
     >>> examine(create("resnet8", num_classes=10), budget="10s").verdict
     'fine'
     """
+    if expect is not None:
+        family_of(expect)  # raises, with the nearest, for a name that nothing has
     material = material_for(model, data)
     limit = Budget.parse(budget)
     patient = Patient(

@@ -8,6 +8,7 @@ from torch import nn
 
 from plusx.doctor.material import Material
 from plusx.doctor.training import Training
+from plusx.errors import InputError
 
 __all__ = ["Asked", "Target"]
 
@@ -25,6 +26,13 @@ class Asked:
     in_channels: int | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
     weights: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that count nothing."""
+        for name in ("size", "num_classes", "in_channels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}; expected 1 or more")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -75,7 +75,9 @@ def _made(words: str, found: object, asked: Asked) -> nn.Module:
     if isinstance(found, nn.Module) and not asked.arguments:
         return found
     if not callable(found) or isinstance(found, nn.Module):
-        raise InputError(f"{words} is of type {type(found).__name__}, expected what makes a network")
+        raise InputError(
+            f"{words} is of type {type(found).__name__}, expected what makes a network"
+        )
     try:
         model = found(**asked.arguments)
     except Exception as error:
