@@ -1,0 +1,66 @@
+"""Is there a bias before a norm that takes it away again?"""
+
+from collections.abc import Iterator
+
+from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.identity.known import nearest
+from plusx.doctor.identity.meant import meant
+from plusx.doctor.patient import Patient
+from plusx.zoo import Network
+
+__all__ = ["bias"]
+
+CHECK = "identity.bias"
+
+
+def bias(patient: Patient) -> Iterator[Finding]:
+    """Count biases that a batch or instance norm reads alone; some networks are known to have them.
+
+    Ioffe and Szegedy 2015, section 3.2: the bias of a layer before its norm "can be ignored".
+    """
+    given = patient.outline
+    normed = [layer for layer in given.layers if layer.kind in ("conv", "linear")]
+    found = [layer for layer in normed if layer.wastes_bias]
+    if not any(layer.kind == "norm" for layer in given.layers):
+        raise NotApplicable("the network has no norm")
+    name = _by_design(patient, len(found)) if found else ""
+    if not found or name:
+        yield Finding(
+            check=CHECK,
+            verdict="fine",
+            title=f"Biases before norms are as {name} has them" if found else "No bias is wasted",
+            figure=f"{len(found)} of {len(normed)} layers have a bias that a norm takes away",
+            threshold="0, or as many as the known network has",
+        )
+        return
+    waste = sum(layer.width for layer in found)
+    yield Finding(
+        check=CHECK,
+        verdict="warning",
+        title="Convolutions have a bias that the norm after them takes away again",
+        figure=f"{len(found)} of {len(normed)} layers, {waste:,} parameters",
+        threshold="0: Ioffe and Szegedy 2015, section 3.2",
+        place=found[0].place,
+        cause="bias before norm",
+        why="batch norm subtracts each channel's mean, so the bias has no effect and no gradient",
+        next="make them with bias=False; the norm's own bias does the work",
+        weight=3,
+    )
+
+
+def _by_design(patient: Patient, count: int) -> str:
+    """Return the known network that this is, if it has as many such biases (VGG has)."""
+    model = patient.model
+    inputs = (patient.x[:2], *patient.material.context)
+    classes = patient.num_classes
+    config = model.config if isinstance(model, Network) else None
+    if patient.expect or config is not None:
+        name = patient.expect or (config.name if config else "")
+        options = dict(config.options) if config and config.name == name else None
+    else:
+        known = nearest(patient.outline, classes)
+        if known.off:
+            return ""
+        name, options = known.name, None
+    other = meant(name, inputs, num_classes=classes, options=options)
+    return name if sum(layer.wastes_bias for layer in other.layers) == count else ""
