@@ -155,6 +155,14 @@ def test_one_parameter_in_two_layers() -> None:
     assert causes(shared, model) == ["weights shared"]
 
 
+def test_another_name_for_a_layer_and_a_layer_handed_down_are_fine() -> None:
+    model = Net()
+    model.classifier = model.head
+    assert causes(shared, model) == []
+    model.position = model.blocks[1].conv2 = model.blocks[0].conv1
+    assert causes(shared, model) == []
+
+
 def test_a_layer_called_in_place_of_its_twin() -> None:
     class Twice(Block):
         def forward(self, x: Tensor) -> Tensor:

@@ -182,7 +182,16 @@ def test_one_value_per_channel_is_torchs_to_refuse() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 8), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 5))
     (finding,) = found(batches, model)
     assert finding.verdict == "fine"
-    assert "cannot be trained on" in finding.figure
+    assert "a batch of one raises ValueError: Expected more than 1 value" in finding.figure
+
+
+def test_another_error_of_one_input_in_training_is_worth_a_look() -> None:
+    class Alone(Net):
+        def after(self, x: Tensor) -> Tensor:
+            return x.squeeze() if self.training else x
+
+    (finding,) = found(batches, Alone())
+    assert (finding.cause, finding.verdict) == ("batch of one", "warning")
 
 
 def test_sizes_are_a_remark() -> None:
@@ -233,6 +242,23 @@ def test_statistics_that_move_in_evaluation() -> None:
     model.blocks[0].norm1 = Awake(6)
     (finding,) = found(statistics, model)
     assert (finding.cause, finding.place) == ("statistics move in eval", "blocks.0.norm1")
+
+
+def test_a_function_that_normalises_by_the_batch_is_named_once() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(6))
+            self.register_buffer("var", torch.ones(6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.batch_norm(x, self.mean, self.var, training=True)
+
+    model = Net()
+    model.blocks.append(Own())
+    (finding,) = found(statistics, model)
+    assert (finding.cause, finding.place) == ("statistics move in eval", "blocks.2")
+    assert causes(samples, model) == []
 
 
 def test_norms_that_sleep_in_training_are_worth_a_look() -> None:

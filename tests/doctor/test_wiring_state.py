@@ -117,6 +117,52 @@ def test_the_place_of_a_tensor_made_deep_inside_is_named() -> None:
     assert finding.place == "blocks.2"
 
 
+class Cached(Net):
+    """Keeps a mask that it makes in its first pass."""
+
+    kept: Tensor | None = None
+
+    def after(self, x: Tensor) -> Tensor:
+        if self.kept is None:
+            self.kept = torch.ones(6, 1, 1, device=x.device, dtype=x.dtype)
+        return x * self.kept
+
+
+class CachedBySize(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.masks = {}
+
+    def after(self, x: Tensor) -> Tensor:
+        if x.shape[2] not in self.masks:
+            self.masks[x.shape[2]] = torch.ones(6, 1, 1, device=x.device, dtype=x.dtype)
+        return x * self.masks[x.shape[2]]
+
+
+@pytest.mark.parametrize("make", [Cached, CachedBySize])
+def test_a_cache_is_no_hidden_tensor(make) -> None:
+    model = make()
+    model(torch.randn(2, 3, 8, 8))
+    assert causes(moves, model) == []
+
+
+def test_layers_that_are_not_registered_are_another_checks() -> None:
+    model = Net()
+    blocks = [*model.blocks]
+    del model.blocks
+    model.blocks = blocks
+    model.__class__ = type("Listed", (Net,), {"forward": _through_list})
+    for look in (moves, state):
+        assert [f.verdict for f in found(look, model)] == ["not applicable"]
+
+
+def _through_list(self: nn.Module, x: Tensor) -> Tensor:
+    x = self.stem(x)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(x.mean(dim=(2, 3)))
+
+
 def test_a_dtype_that_stays_behind() -> None:
     class Fixed(Net):
         def after(self, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from plusx.doctor.finding import Finding
 from plusx.doctor.patient import Patient, evaluating
-from plusx.doctor.wiring.attributes import hidden_tensors
+from plusx.doctor.wiring.attributes import forget, hidden_tensors, need_registered
 from plusx.doctor.wiring.passes import few
 
 __all__ = ["dtype_words", "moves"]
@@ -26,6 +26,7 @@ def moves(patient: Patient) -> Iterator[Finding]:
 
     On "meta" nothing is computed; each operation is asked whether all its tensors have moved, too.
     """
+    need_registered(patient.model)
     trouble = _left_behind(patient) or _other_dtype(patient)
     hidden = hidden_tensors(patient.model)
     if trouble:
@@ -44,11 +45,11 @@ def moves(patient: Patient) -> Iterator[Finding]:
 def _left_behind(patient: Patient) -> Finding | None:
     model, _ = patient.fresh()
     hidden = [name for name, t in hidden_tensors(model).items() if t.dim()]
-    model.to("meta")
     try:
-        with evaluating(model), torch.no_grad(), _Devices():  # type: ignore[no-untyped-call]
-            model(few(patient).to("meta"), *(_moved(each) for each in patient.material.context))
+        _run_moved(patient, model)
     except _TwoDevices as error:
+        if hidden and _is_cache(patient):
+            return None
         place = _place(model, error)
         own = [name for name in hidden if name.rpartition(".")[0] == place] or hidden
         made = f"{own[0]} is a plain attribute" if own else "forward makes a tensor on the CPU"
@@ -67,6 +68,23 @@ def _left_behind(patient: Patient) -> Finding | None:
     except ERRORS:  # it reads values, which "meta" has not: the rest cannot be seen there
         return None
     return None
+
+
+def _run_moved(patient: Patient, model: nn.Module) -> None:
+    model.to("meta")
+    with evaluating(model), torch.no_grad(), _Devices():  # type: ignore[no-untyped-call]
+        model(few(patient).to("meta"), *(_moved(each) for each in patient.material.context))
+
+
+def _is_cache(patient: Patient) -> bool:
+    """Say whether forward makes the hidden tensors anew, on the right device, without them."""
+    model, _ = patient.fresh()
+    forget(model)
+    try:
+        _run_moved(patient, model)
+    except Exception:  # whatever forward raises: it cannot do without them
+        return False
+    return True
 
 
 def _moved(value: object) -> object:

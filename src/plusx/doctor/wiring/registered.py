@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.attributes import hidden_modules, hidden_tensors
+from plusx.doctor.wiring.attributes import hidden_layers, hidden_tensors
 
 __all__ = ["registered"]
 
@@ -17,11 +17,7 @@ def registered(patient: Patient) -> Iterator[Finding]:
     `parameters()`, `to()` and `state_dict()` do not see those.
     """
     model = patient.model
-    hidden: dict[str, nn.Module | Tensor] = {
-        name: module
-        for name, module in hidden_modules(model).items()
-        if next(module.parameters(), None) is not None
-    }
+    hidden: dict[str, nn.Module | Tensor] = dict(hidden_layers(model))
     hidden |= {n: t for n, t in hidden_tensors(model).items() if t.requires_grad and t.is_leaf}
     count = sum(_numel(each) for each in hidden.values())
     known = sum(p.numel() for p in model.parameters())

@@ -8,8 +8,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
+from plusx.doctor.wiring.attributes import need_registered
 from plusx.doctor.wiring.passes import distance, evaluated, evaluates_the_same, few, passed
-from plusx.doctor.wiring.statistics import batch_in_eval
+from plusx.doctor.wiring.statistics import batch_in_eval, moving_in_eval
 
 __all__ = ["leak", "samples"]
 
@@ -24,9 +25,12 @@ def samples(patient: Patient) -> Iterator[Finding]:
     x = few(patient)
     if len(x) < 2:
         raise NotApplicable("there is but one input")
+    need_registered(patient.model)
     if batch_in_eval(patient):
         raise NotApplicable("batch norm uses the batch in evaluation, which mixes its images")
     found = leak(patient, patient.model.eval(), x)
+    if found > LEAK and moving_in_eval(patient):
+        raise NotApplicable("running statistics move in evaluation: a norm mixes its images")
     alone = _alone(patient, x) if evaluates_the_same(patient) else 0.0
     training = 0.0
     if found <= LEAK and not _uses_the_batch(patient, x):

@@ -13,7 +13,8 @@ __all__ = ["batches", "sizes"]
 
 ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What forwards raise at a shape that they do not take."""
-TORCHS_OWN = "Expected more than 1 value per channel"
+TORCHS_OWN = "Expected more than 1"
+"""How the error of a norm over single values begins."""
 
 
 def batches(patient: Patient) -> Iterator[Finding]:
@@ -31,12 +32,21 @@ def batches(patient: Patient) -> Iterator[Finding]:
     if trouble:
         yield trouble
         return
+    refused = _training_alone(patient, x)
+    bad = bool(refused) and TORCHS_OWN not in refused
     yield Finding(
         check="wiring.batches",
-        verdict="fine",
-        title="Any number of inputs can be in a batch",
-        figure=f"1, {min(3, len(x))} and {len(x)} give as many rows{_training_alone(patient, x)}",
-        threshold="a row for each input",
+        verdict="warning" if bad else "fine",
+        title="Training with a batch of one does not run"
+        if bad
+        else "Any number of inputs can be in a batch",
+        figure=f"1, {min(3, len(x))} and {len(x)} give as many rows"
+        + (f"; in training a batch of one raises {refused}" if refused else ", 1 in training, too"),
+        threshold="a row for each input; norms over single values are torch's to refuse",
+        cause="batch of one" if bad else "",
+        why="forward in training relies on more than one image" if bad else "",
+        next="keep the batch's axis: squeeze(-1), flatten(1)" if bad else "",
+        weight=2,
     )
 
 
@@ -75,15 +85,13 @@ def _shape(patient: Patient, x: Tensor) -> tuple[str, tuple[int, ...]]:
 
 
 def _training_alone(patient: Patient, x: Tensor) -> str:
-    """Say what one input does in training: batch norm over single values is torch's to refuse."""
+    """Return what one input raises in training, or nothing."""
     model, _ = patient.fresh()
     try:
         passed(patient, model.train(), x[:1])
     except ERRORS as error:
-        if TORCHS_OWN in str(error):
-            return "; a batch of one cannot be trained on, as its norms see one value"
-        return f"; in training one input raises {_words(error)}"
-    return ", in training, too"
+        return _words(error)
+    return ""
 
 
 def _rows(y: Tensor, x: Tensor) -> Finding:

@@ -15,6 +15,7 @@ from plusx.tape import watch
 __all__ = ["shared"]
 
 CHECK = "wiring.shared"
+THRESHOLD = "none, but embedding and head, layers handed down from above, and cells of a recurrence"
 STEP = 16
 """Calls of one layer in a pass that are not a recurrence over a sequence."""
 
@@ -25,22 +26,44 @@ def shared(patient: Patient) -> Iterator[Finding]:
     Embedding and head of a language model are tied by design, a recurrent network calls its cells
     by design, and what has no weights may be used as often as one likes.
     """
-    model = patient.model
-    twice = _tied(model)
-    if twice:
-        first = twice[0]
-        yield _finding(
+    calls = _calls(patient)
+    trouble = (
+        _twice(patient.model, calls)
+        or _instead(patient.model, calls)
+        or _norm(patient.model, calls)
+    )
+    often = [name for name, count in calls.items() if count > 1]
+    again = f"; {len(often)} layers are called again, as in a recurrence" if often else ""
+    yield trouble or Finding(
+        check=CHECK,
+        verdict="fine",
+        title="No weights are shared by accident",
+        figure=f"no parameter has two places{again}",
+        threshold=THRESHOLD,
+    )
+
+
+def _twice(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
+    pairs = _tied(model, calls)
+    return (
+        _finding(
             "wrong",
             title="One parameter stands in two places",
-            figure=f"{len(twice)} of {sum(1 for _ in model.parameters())} parameters; "
-            f"{first[0]} is {first[1]}",
-            place=first[0],
+            figure=f"{len(pairs)} of {sum(1 for _ in model.parameters())} parameters; "
+            f"{pairs[0][0]} is {pairs[0][1]}",
+            place=pairs[0][0],
             why="the same layer or tensor was put there twice: both places learn one and the same",
             next="make a new layer for each place, in a comprehension instead of [layer] * n",
         )
-    calls = _calls(patient)
-    for name, twin in _instead(model, calls):
-        yield _finding(
+        if pairs
+        else None
+    )
+
+
+def _instead(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
+    name, twin = next(_called_for_a_twin(model, calls), ("", ""))
+    return (
+        _finding(
             "wrong",
             title="A layer is called in place of its twin",
             figure=f"{name} is called {calls[name]} times, its twin {twin} never",
@@ -48,10 +71,15 @@ def shared(patient: Patient) -> Iterator[Finding]:
             why="two layers are alike, and forward calls one of them twice",
             next=f"call {twin} where it belongs",
         )
-        return
-    norms = [n for n, count in calls.items() if count > 1 and _has_statistics(model, n)]
-    if norms and not twice:
-        yield _finding(
+        if name
+        else None
+    )
+
+
+def _norm(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
+    norms = [name for name, count in calls.items() if count > 1 and _has_statistics(model, name)]
+    return (
+        _finding(
             "warning",
             title="A batch norm is used in several places",
             figure=f"{len(norms)} norms; {norms[0]} is called {calls[norms[0]]} times in a pass",
@@ -59,17 +87,9 @@ def shared(patient: Patient) -> Iterator[Finding]:
             why="its running statistics mix those of all places, and fit none in evaluation",
             next="give each place its own norm, or take one without statistics",
         )
-        return
-    if not twice:
-        often = [name for name, count in calls.items() if count > 1]
-        again = f"; {len(often)} layers are called again, as in a recurrence" if often else ""
-        yield Finding(
-            check=CHECK,
-            verdict="fine",
-            title="No weights are shared by accident",
-            figure=f"no parameter has two addresses{again}",
-            threshold="none but embedding and head",
-        )
+        if norms
+        else None
+    )
 
 
 def _finding(
@@ -80,7 +100,7 @@ def _finding(
         verdict=verdict,
         title=title,
         figure=figure,
-        threshold="none but embedding and head",
+        threshold=THRESHOLD,
         place=place,
         cause="weights shared",
         why=why,
@@ -89,17 +109,31 @@ def _finding(
     )
 
 
-def _tied(model: nn.Module) -> list[tuple[str, str]]:
+def _tied(model: nn.Module, calls: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return pairs of addresses of one parameter that are not tied by design."""
     places: dict[nn.Parameter, list[tuple[str, nn.Module]]] = defaultdict(list)
     for address, module in model.named_modules(remove_duplicate=False):
         for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
             places[parameter].append((f"{address}.{name}".lstrip("."), module))
+    first = {module: name for name, module in model.named_modules()}
     return [
         (rows[0][0], rows[1][0])
         for rows in places.values()
-        if len(rows) > 1 and not _by_design([module for _, module in rows])
+        if len(rows) > 1
+        and not _by_design([module for _, module in rows])
+        and not _handed_down([address for address, _ in rows])
+        and not (_one(rows) and calls and calls[first[rows[0][1]]] == 1)  # another name for it
     ]
+
+
+def _one(rows: list[tuple[str, nn.Module]]) -> bool:
+    return len({module for _, module in rows}) == 1
+
+
+def _handed_down(addresses: list[str]) -> bool:
+    """Say whether a layer stands in one place above the others: it was made there for them all."""
+    depths = sorted(address.count(".") for address in addresses)
+    return depths[0] < depths[1]
 
 
 def _by_design(modules: list[nn.Module]) -> bool:
@@ -127,7 +161,7 @@ def _calls(patient: Patient) -> Counter[str]:
     return calls
 
 
-def _instead(model: nn.Module, calls: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def _called_for_a_twin(model: nn.Module, calls: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Yield the layers called again that have a twin beside them which is never called."""
     for name, count in calls.items():
         if 1 < count < STEP:

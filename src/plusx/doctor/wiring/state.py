@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.attributes import hidden_tensors
+from plusx.doctor.wiring.attributes import hidden_tensors, need_registered
 from plusx.doctor.wiring.passes import distance, evaluated, evaluates_the_same, few, passed
 
 __all__ = ["state"]
@@ -21,6 +21,7 @@ def state(patient: Patient) -> Iterator[Finding]:
 
     What training moved and the state does not hold still differs then.
     """
+    need_registered(patient.model)
     if not evaluates_the_same(patient):
         raise NotApplicable("evaluation gives other results each time")
     x = few(patient)

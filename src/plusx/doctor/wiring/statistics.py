@@ -12,7 +12,7 @@ from plusx.doctor.patient import Patient, evaluating
 from plusx.doctor.wiring.passes import few, passed
 from plusx.tape import watch
 
-__all__ = ["batch_in_eval", "statistics"]
+__all__ = ["batch_in_eval", "moving_in_eval", "statistics"]
 
 CHECK = "wiring.statistics"
 MOMENTUM = 0.9
@@ -29,7 +29,7 @@ def statistics(patient: Patient) -> Iterator[Finding]:
     if not norms and not any(b.is_floating_point() for b in patient.model.buffers()):
         raise NotApplicable("the network keeps no running statistics")
     without = [name for name, norm in norms.items() if norm.running_var is None]
-    moving = _moving_in_eval(patient)
+    moving = moving_in_eval(patient)
     weights, asleep = _momenta(patient, norms)
     frozen = [name for name, weight in weights.items() if weight == 0]
     last = [name for name, weight in weights.items() if weight >= MOMENTUM]
@@ -88,7 +88,7 @@ def _norms(model: nn.Module) -> dict[str, _BatchNorm]:
     return {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
 
 
-def _moving_in_eval(patient: Patient) -> list[str]:
+def moving_in_eval(patient: Patient) -> list[str]:
     """Return the modules with buffers of floating numbers that a pass in evaluation changes."""
     model, _ = patient.fresh()
     before = _buffers(model)
