@@ -68,7 +68,7 @@ def test_the_verdict_is_one_sentence() -> None:
     )
     assert diagnosis("net", [LOOK], seconds=1.0).sentence() == "Worth a look in net: it is slow."
     first = diagnosis("net", [SYMPTOM], seconds=1.0)
-    assert first.sentence().endswith("net: the gradient grows (stages.0.1).")
+    assert first.sentence().endswith("net: the gradient grows (at stages.0.1).")
     nothing = diagnosis("net", [], seconds=1.0)
     assert nothing.verdict == "not applicable" and "was not examined" in nothing.sentence()
 

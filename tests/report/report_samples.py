@@ -10,6 +10,9 @@ import torch
 import plusx
 from plusx.analysis.evaluation import Evaluation, evaluation
 from plusx.analysis.signal import Signal, signal
+from plusx.doctor import Chart
+from plusx.doctor import Finding as Seen
+from plusx.doctor.diagnosis import Diagnosis, diagnosis
 from plusx.train.config import TrainConfig
 from plusx.train.result import Epoch, Finding, Health, Mistake, Probe, TrainResult
 
@@ -133,3 +136,49 @@ def _epoch(epoch: int, of: int) -> Epoch:
         images_per_second=690 - 11 * (epoch % 4),
         memory_bytes=(900 + 5 * min(epoch, 3)) * 2**20,
     )
+
+
+def diagnosed() -> Diagnosis:
+    """An examination with an answer of every kind, and charts by depth and by number."""
+    trouble = Seen(
+        check="shortcuts.gradient",
+        verdict="wrong",
+        title="No gradient passes a skip",
+        figure="the gradient through the skip is 0 in 1 of 4 units",
+        threshold="above 0: y = x + f(x) gives dy/dx = 1 + df/dx",
+        place="stages.0.1",
+        cause="shortcut detached",
+        why="a detach() cuts it off <b>here</b>",
+        next="add x itself",
+        weight=3,
+    )
+    answers = [
+        trouble,
+        replace(trouble, check="signal.growth", verdict="warning", title="It grows", place=""),
+        Seen(check="wiring.runs", verdict="fine", title="The network runs", figure="x" * 200),
+        Seen(check="images.noise", verdict="not applicable", title="Noise?", figure="no images"),
+    ]
+    names = tuple(f"stages.{i}.a_long_name_of_a_unit" for i in range(30))
+    charts = [
+        Chart(
+            name="signal.gradient",
+            title="Gradient by depth",
+            caption="The norm at each unit.",
+            x=names,
+            lines={"first": tuple(0.5**i for i in range(30)), "last": (float("nan"),) * 30},
+            y_label="norm",
+            log="y",
+        ),
+        Chart(
+            name="learning.range",
+            title="Loss by rate",
+            caption="The loss as the rate grows.",
+            x=tuple(10.0**i for i in range(-5, 2)),
+            lines={"loss": (2.3, 2.2, 2.0, 1.5, 1.0, 4.0, 1e30)},
+            x_label="learning rate",
+            y_label="loss",
+            log="xy",
+            marks=(("present", 0.1), ("best", 0.02)),
+        ),
+    ]
+    return diagnosis("net", [*answers, *charts], seconds=12.3, notes=("A <note>.",))

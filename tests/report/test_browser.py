@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from report_samples import made
+from report_samples import diagnosed, made
 
+from plusx.report.doctor import build as examination
 from plusx.report.training import build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -19,11 +20,14 @@ QUIET = (
 )
 LONG = "a class name that goes on and on " * 8
 PAGES = {
-    "a usual run": lambda: made(model="resnet20", num_probes=5),
-    "one epoch, grey images": lambda: made(num_epochs=1, num_probes=1, side=8, channels=1),
-    "a hundred classes": lambda: made(classes=[f"class {i}" for i in range(100)], num_probes=2),
-    "long names": lambda: made(classes=[f"{i} {LONG}" for i in range(20)], num_probes=2),
-    "unbroken names": lambda: made(classes=["x" * 300, "y" * 300], num_probes=2, side=8),
+    "an examination": lambda: examination(diagnosed()),
+    "a usual run": lambda: build(made(model="resnet20", num_probes=5)),
+    "one epoch, grey images": lambda: build(made(num_epochs=1, num_probes=1, side=8, channels=1)),
+    "a hundred classes": lambda: build(
+        made(classes=[f"class {i}" for i in range(100)], num_probes=2)
+    ),
+    "long names": lambda: build(made(classes=[f"{i} {LONG}" for i in range(20)], num_probes=2)),
+    "unbroken names": lambda: build(made(classes=["x" * 300, "y" * 300], num_probes=2, side=8)),
 }
 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -83,7 +87,7 @@ def browser() -> "Iterator[sync_api.Browser]":
 @pytest.fixture(scope="module", params=PAGES)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(build(PAGES[request.param]()), encoding="utf-8")
+    path.write_text(PAGES[request.param](), encoding="utf-8")
     return path
 
 

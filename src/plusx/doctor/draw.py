@@ -1,10 +1,10 @@
 """Drawing a chart with matplotlib."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
+from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, log_if_wide, new_axes
 from plusx.doctor.finding import Chart
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def _by_depth(chart: Chart, ax: "Axes") -> None:
         marker = "o" if len(names) <= DOTTED else ""
         ax.plot(_finite(values), range(len(names)), label=label, color=color, marker=marker)
     depth_axis(ax, names)
-    if "y" in chart.log and _positive(chart.lines.values()):
-        ax.set_xscale("log")
+    if "y" in chart.log:
+        log_if_wide(ax, x=_positive(*chart.lines.values()))
     for label, at in chart.marks:
         ax.axhline(at, linestyle="--", color="0.5", label=label)
     ax.set_xlabel(chart.y_label)
@@ -46,10 +46,11 @@ def _by_number(chart: Chart, ax: "Axes") -> None:
         ax.plot(places, _finite(values), label=label, color=color, marker=marker)
     for style, (label, at) in zip(("--", ":", "-."), chart.marks):
         ax.axvline(at, linestyle=style, color="0.5", label=f"{label}: {at:.3g}")
-    if "x" in chart.log and _positive([places]):
-        ax.set_xscale("log")
-    if "y" in chart.log and _positive(chart.lines.values()):
-        ax.set_yscale("log")
+    log_if_wide(
+        ax,
+        x=_positive(places) if "x" in chart.log else (),
+        y=_positive(*chart.lines.values()) if "y" in chart.log else (),
+    )
     ax.set_xlabel(chart.x_label)
     ax.set_ylabel(chart.y_label)
 
@@ -62,6 +63,6 @@ def _finite(values: Sequence[float]) -> list[float]:
     return [value if math.isfinite(value) else math.nan for value in values]
 
 
-def _positive(lines: Iterable[Sequence[float]]) -> bool:
-    """Say whether a logarithm has anything to show."""
-    return any(math.isfinite(value) and value > 0 for line in lines for value in line)
+def _positive(*lines: Sequence[float]) -> list[float]:
+    """Return what a logarithm can show."""
+    return [value for line in lines for value in line if math.isfinite(value) and value > 0]

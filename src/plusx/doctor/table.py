@@ -24,7 +24,7 @@ def sentence(name: str, findings: Sequence[Finding]) -> str:
         return f"{name} is healthy: {checks}, nothing to object to."
     first = troubles[0]
     start = "Something is wrong with" if first.verdict == "wrong" else "Worth a look in"
-    where = f" ({first.place})" if first.place and first.place not in first.title else ""
+    where = f" (at {first.place})" if first.place and first.place not in first.title else ""
     return f"{start} {name}: {_within(first.title.rstrip('.'))}{where}."
 
 

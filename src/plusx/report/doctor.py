@@ -16,7 +16,7 @@ from plusx.report.words import count, time
 __all__ = ["build"]
 
 LEVELS = {"wrong": "bad", "warning": "warning", "fine": "good", "not applicable": "note"}
-HEAD = ("verdict", "question", "measured", "held against", "place")
+HEAD = ("", "answer", "measured", "held against")
 
 
 def build(diagnosis: Diagnosis) -> str:
@@ -63,8 +63,9 @@ def _troubles(findings: Sequence[Finding]) -> Html:
             tag(
                 "div",
                 tag("h2", finding.title, *_place(finding)),
-                tag("p", f"{finding.why} {_measured(finding)}".strip()),
-                tag("p", tag("strong", "Next: "), finding.next, class_="next"),
+                tag("p", _sentence(finding.why)),
+                tag("p", tag("strong", "Next: "), _sentence(finding.next)),
+                tag("p", _measured(finding), class_="measured"),
             ),
         )
         for finding in findings
@@ -76,9 +77,16 @@ def _place(finding: Finding) -> Sequence[str]:
     return (" ", tag("code", finding.place)) if finding.place else ()
 
 
+def _sentence(words: str) -> str:
+    """Write words as a sentence; names of code keep their letters."""
+    first = words.split(maxsplit=1)[0] if words else ""
+    begun = words if not first.isalpha() else f"{words[:1].upper()}{words[1:]}"
+    return begun if not begun or begun.endswith((".", "!", "?")) else f"{begun}."
+
+
 def _measured(finding: Finding) -> str:
-    against = f"; {finding.threshold}" if finding.threshold else ""
-    return f"({finding.figure}{against})" if finding.figure else ""
+    against = f" Held against: {finding.threshold}." if finding.threshold else ""
+    return f"Measured: {finding.figure}.{against}" if finding.figure else ""
 
 
 def _sections(diagnosis: Diagnosis) -> list[Section]:
@@ -93,7 +101,7 @@ def _sections(diagnosis: Diagnosis) -> list[Section]:
         left = [f for f in findings if f.verdict == "not applicable"]
         body = [
             *([grid(*map(_drawn, charts))] if charts else []),
-            *([_answers(name, asked)] if asked else [paragraph("None of its checks applies.")]),
+            *([_answers(asked)] if asked else [paragraph("None of its checks applies.")]),
             *([_left_out(name, left)] if left else []),
         ]
         heading = f"{name[0].upper()}{name[1:]}"
@@ -101,9 +109,27 @@ def _sections(diagnosis: Diagnosis) -> list[Section]:
     return found
 
 
-def _answers(name: str, findings: Sequence[Finding]) -> Html:
-    lines = [(f.verdict, f.title, f.figure, f.threshold, f.place) for f in findings]
-    return table(HEAD, lines, label=f"Answers of the section {name}", words=len(HEAD))
+def _answers(findings: Sequence[Finding]) -> Html:
+    """List verdict, title with place, figure and threshold; on a narrow page below each other."""
+    head = tag("li", *(tag("span", word) for word in HEAD), class_="head", aria_hidden="true")
+    lines = (
+        tag(
+            "li",
+            chip(LEVELS[finding.verdict]),
+            tag("div", finding.title, *_place(finding)),
+            *(_named(name, text) for name, text in _figures(finding).items()),
+        )
+        for finding in findings
+    )
+    return tag("ul", head, *lines, class_="answers box")
+
+
+def _figures(finding: Finding) -> dict[str, str]:
+    return dict(zip(HEAD[2:], (finding.figure, finding.threshold), strict=True))
+
+
+def _named(name: str, text: str) -> Html:
+    return tag("p", tag("span", f"{name}: ", class_="named"), text) if text else tag("p")
 
 
 def _left_out(name: str, findings: Sequence[Finding]) -> Html:
