@@ -1,5 +1,7 @@
 """The same layers about other sums: where a skip starts and ends, and what follows it."""
 
+from dataclasses import replace
+
 from plusx.doctor.identity.layer import Layer, words
 from plusx.doctor.identity.outline import Outline
 from plusx.doctor.identity.unlike import Difference
@@ -13,14 +15,10 @@ def moved(given: Outline, meant: Outline) -> Difference | None:
     """Compare the order of layers, unit by unit, with what stands around it."""
     if len(given.rows) != len(meant.rows):
         return None
-    first: Difference | None = None
-    count = 0
-    for place in range(len(given.rows)):
-        found = _transform(given, meant, place) or _gap(given, meant, place + 1)
-        first, count = first or found, count + (found is not None)
-    if first is None:
-        return _gap(given, meant, 0)
-    return Difference(first.cause, first.words, first.place, count)
+    places = range(len(given.rows))
+    found = [said for place in places if (said := _transform(given, meant, place))]
+    found = found or [said for place in places if (said := _gap(given, meant, place + 1))]
+    return replace(found[0], count=len(found)) if found else _gap(given, meant, 0)
 
 
 def opens_first(layers: tuple[Layer, ...]) -> bool:

@@ -67,7 +67,7 @@ def _shortcuts(given: Outline, meant: Outline) -> Difference | None:
     found = _first("other shortcut", given, meant, of)
     if found is None:
         return None
-    counts = f"{given.params:,} parameters, the network that was meant has {meant.params:,}"
+    counts = f"{given.params:,} parameters instead of {meant.params:,}"
     return Difference(found.cause, f"{found.words}: {counts}", found.place, found.count)
 
 

@@ -76,13 +76,16 @@ def words(layers: tuple[Layer, ...]) -> str:
     return ", ".join(map(str, layers)) or "nothing"
 
 
-def read(node: fx.Node, shapes: Shapes) -> Layer | None:
-    """Read an operation, or return None where it is none that an outline tells of."""
+def read(node: fx.Node, shapes: Shapes) -> tuple[Layer, ...]:
+    """Read the layers of an operation: one, none where an outline tells nothing of it.
+
+    torch's attention is three in one.
+    """
     if node.op not in ("call_module", "call_function", "call_method") or node not in shapes:
-        return None
+        return ()
     sources = [source for source in node.all_input_nodes if source in shapes]
     if not sources:
-        return None
+        return ()
     word = kind(node)
     module = _module(node)
     x, y = shapes[sources[0]][1:], shapes[node][1:]
@@ -91,12 +94,24 @@ def read(node: fx.Node, shapes: Shapes) -> Layer | None:
     shared = {"place": place, "x": x, "y": y, "feeds": readers[0] if len(readers) == 1 else ""}
     if word in CONVS:
         return _conv(node, shapes, module, shared)
+    if isinstance(module, nn.MultiheadAttention):
+        return _attention(module, x, place)
     found = _named(node, word, x, y)
     if found is None:
-        return None
+        return ()
     bias = _has_bias(node, module) if found[0] == "linear" else False
     stride = _ratio(x, y) if found[0] == "pool" and found[1] != "global pool" else 1
-    return Layer(kind=found[0], name=found[1], bias=bias, stride=stride, **shared)  # type: ignore[arg-type]
+    return (Layer(kind=found[0], name=found[1], bias=bias, stride=stride, **shared),)  # type: ignore[arg-type]
+
+
+def _attention(module: nn.MultiheadAttention, x: Shape, place: str) -> tuple[Layer, ...]:
+    wide = (*x[:-1], 3 * module.embed_dim)
+    bias = module.in_proj_bias is not None
+    return (
+        Layer(kind="linear", name="linear", place=place, x=x, y=wide, bias=bias),
+        Layer(kind="attention", name="attention", place=place, x=wide, y=x),
+        Layer(kind="linear", name="linear", place=f"{place}.out_proj", x=x, y=x, bias=bias),
+    )
 
 
 def _named(node: fx.Node, word: str, x: Shape, y: Shape) -> tuple[Kind, str] | None:
@@ -120,7 +135,7 @@ def _named(node: fx.Node, word: str, x: Shape, y: Shape) -> tuple[Kind, str] | N
 
 def _conv(
     node: fx.Node, shapes: Shapes, module: nn.Module | None, shared: Mapping[str, object]
-) -> Layer | None:
+) -> tuple[Layer, ...]:
     x: Shape = shared["x"]  # type: ignore[assignment]
     if module is not None:
         weight = tuple(module.weight.shape)  # type: ignore[arg-type]
@@ -129,11 +144,11 @@ def _conv(
         weight = shapes.get(argument(node, 1, "weight"), ())
         steps = argument(node, 3, "stride", 1)
     if len(weight) < 3 or not x:
-        return None
+        return ()
     stride = max(steps) if isinstance(steps, tuple | list) else steps
     if set(weight[2:]) == {1} and math.prod(x[1:]) == 1:  # of one place: a linear layer
-        return Layer(kind="linear", name="linear", bias=_has_bias(node, module), **shared)  # type: ignore[arg-type]
-    return Layer(
+        return (Layer(kind="linear", name="linear", bias=_has_bias(node, module), **shared),)  # type: ignore[arg-type]
+    layer = Layer(
         kind="conv",
         name="conv",
         kernel=tuple(weight[2:]),
@@ -142,6 +157,7 @@ def _conv(
         bias=_has_bias(node, module),
         **shared,  # type: ignore[arg-type]
     )
+    return (layer,)
 
 
 def _module(node: fx.Node) -> nn.Module | None:

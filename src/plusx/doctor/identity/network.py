@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.identity.difference import difference
-from plusx.doctor.identity.known import Known, nearest
+from plusx.doctor.identity.known import nearest
 from plusx.doctor.identity.meant import meant
 from plusx.doctor.identity.outline import Outline
 from plusx.doctor.identity.unlike import Difference
@@ -16,6 +16,8 @@ __all__ = ["network"]
 CHECK = "identity.network"
 LARGE = 100_000_000
 """A known network of more parameters is named, and not built to compare with."""
+NEAR = 0.05
+"""A network whose parameters are farther from all known ones, as a share, is one of its own."""
 NEVER_MEANT = {
     "no shortcut",
     "two blocks under one skip",
@@ -24,6 +26,8 @@ NEVER_MEANT = {
     "activation after the sum",
 }
 """What tells a mistake from another version of a network, where the parameters are the same."""
+SAID_ELSEWHERE = {"activation after the sum", "no final norm", "bias before norm"}
+"""What a check of its own finds in any network, whatever was meant."""
 WHY = {
     "wrong depth": "a stage was given another number of blocks",
     "wrong width": "a layer was given another number of channels",
@@ -51,7 +55,7 @@ def network(patient: Patient) -> Iterator[Finding]:
         other = meant(
             patient.expect, _inputs(patient), num_classes=_classes(patient), options=options
         )
-        yield _against(patient.expect, patient.outline, other, told="that was expected")
+        yield _against(patient.expect, patient.outline, other, expected=True)
     elif config is not None:
         made = meant(
             config.name,
@@ -59,35 +63,27 @@ def network(patient: Patient) -> Iterator[Finding]:
             num_classes=_classes(patient),
             options=dict(config.options),
         )
-        yield _against(config.name, patient.outline, made, told="")
+        yield _against(config.name, patient.outline, made, expected=False)
     else:
         yield _by_counts(patient)
 
 
-def _against(name: str, given: Outline, other: Outline, *, told: str) -> Finding:
+def _against(name: str, given: Outline, other: Outline, *, expected: bool) -> Finding:
     found = difference(given, other)
     if found is None:
-        return _same(name, given)
-    return _other(name, given, other, found, verdict_wrong=bool(told))
-
-
-def _same(name: str, given: Outline) -> Finding:
-    return Finding(
-        check=CHECK,
-        verdict="fine",
-        title=f"It is {name}",
-        figure=_counts(given),
-        threshold=f"{name} of the zoo, layer by layer",
-    )
+        return _fine(f"It is {name}", given, name)
+    if not expected and found.cause in SAID_ELSEWHERE:
+        return _fine(f"It is {name}, but for: {found.words}", given, name)
+    return _other(name, given, other, found, expected=expected)
 
 
 def _other(
-    name: str, given: Outline, other: Outline, found: Difference, *, verdict_wrong: bool
+    name: str, given: Outline, other: Outline, found: Difference, *, expected: bool
 ) -> Finding:
     more = f" (and {found.count - 1} more)" if found.count > 1 else ""
     return Finding(
         check=CHECK,
-        verdict="wrong" if verdict_wrong else "warning",
+        verdict="wrong" if expected else "warning",
         title=f"It is not {name}: {found.words}{more}",
         figure=_counts(given),
         threshold=f"{name} of the zoo has {_counts(other)}",
@@ -95,36 +91,35 @@ def _other(
         cause=found.cause,
         why=WHY[found.cause],
         next=f"`plusx info {name}` lists the network, layer by layer; or say what was meant",
-        weight=3 if verdict_wrong else 2,
+        weight=3 if expected else 2,
     )
 
 
 def _by_counts(patient: Patient) -> Finding:
+    """Name the known network that has the same counts; another one is no trouble."""
     given = patient.outline
     classes = _classes(patient)
     known = nearest(given, classes)
-    if known.off or known.params > LARGE:
-        return _named(known, given, "")
-    other = meant(known.name, _inputs(patient), num_classes=classes)
-    found = difference(given, other)
+    if known.off > NEAR or (known.units != len(given.rows) and known.off):
+        return _fine("It is a network of its own, none of the zoo", given, "")
+    if known.params > LARGE:
+        return _fine(f"It has the parameters of {known.name}", given, known.name)
+    found = difference(given, meant(known.name, _inputs(patient), num_classes=classes))
     if found is None:
-        return _same(known.name, given)
-    if found.cause in NEVER_MEANT:
-        return _other(known.name, given, other, found, verdict_wrong=False)
-    return _named(known, given, found.words)
+        return _fine(f"It is {known.name}", given, known.name)
+    if not known.off and found.cause in NEVER_MEANT:
+        other = meant(known.name, _inputs(patient), num_classes=classes)
+        return _other(known.name, given, other, found, expected=False)
+    return _fine(f"The nearest known network is {known.name}, but for: {found.words}", given, "")
 
 
-def _named(known: Known, given: Outline, but: str) -> Finding:
-    """Say which known network is nearest; another one is no trouble."""
-    title = f"It has the parameters of {known.name}"
-    if known.off:
-        title = f"It is no network of the zoo; the nearest is {known.name}"
+def _fine(title: str, given: Outline, name: str) -> Finding:
     return Finding(
         check=CHECK,
         verdict="fine",
-        title=f"{title}{f', but for: {but}' if but else ''}",
+        title=title,
         figure=_counts(given),
-        threshold=f"{known.name} has {known.params:,} parameters, {known.units} units",
+        threshold=f"{name} of the zoo, layer by layer" if name else "",
     )
 
 

@@ -1,6 +1,6 @@
 """Outline: a network of any origin as its stem, its units in order, and its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -84,15 +84,10 @@ class Outline:
         By width; by the size of the map where nearly every unit has a width of its own (dense
         networks, pyramids).
         """
-        widths = [(f"{row.width} channels", row) for row in self.rows]
-        sizes = [("x".join(map(str, row.x[1:])), row) for row in self.rows]
-        for of in (widths, sizes):
-            runs = tuple(
-                (key, len(list(run))) for key, run in groupby(of, key=lambda pair: pair[0])
-            )
-            if 2 * len(runs) <= len(self.rows) or of is sizes:
-                break
-        return runs if 2 * len(runs) <= len(self.rows) + 4 else (("", len(self.rows)),)
+        widths = _runs(f"{row.width} channels" for row in self.rows)
+        if len(widths) <= max(5, 3 * len(self.rows) // 4):
+            return widths
+        return _runs("x".join(map(str, row.x[1:])) for row in self.rows)
 
     @property
     def loose(self) -> tuple[Layer, ...]:
@@ -100,6 +95,10 @@ class Outline:
         return tuple(
             layer for gap in self.gaps for layer in gap if layer.kind in ("conv", "linear")
         )
+
+
+def _runs(keys: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple((key, len(list(run))) for key, run in groupby(keys))
 
 
 def outline(model: nn.Module, inputs: Sequence[object]) -> Outline:
@@ -123,7 +122,7 @@ def outline(model: nn.Module, inputs: Sequence[object]) -> Outline:
     gaps: list[list[Layer]] = [[]]
     for node in ways.flow.nodes:
         if node not in taken and not ways.flow.is_constant(node):
-            gaps[-1] += [layer] if (layer := read(node, shapes)) else []
+            gaps[-1] += read(node, shapes)
         if node in ends:
             gaps.append([])
     return Outline(
@@ -161,7 +160,7 @@ def _row(name: str, join: Join, ways: Ways, shapes: Shapes, inner: int) -> Row:
 
 def _layers(nodes: Sequence[fx.Node], shapes: Shapes) -> tuple[Layer, ...]:
     """Read the layers of a way; what works on one place of a larger map is a gate's own."""
-    found = [layer for node in nodes if (layer := read(node, shapes))]
+    found = [layer for node in nodes for layer in read(node, shapes)]
     larger = any(_places(layer.y) > 1 for layer in found)
     kept = [layer for layer in found if not larger or _places(layer.y) > 1 or len(layer.y) < 3]
     return tuple(layer for layer in kept if layer.kind != "pool" or layer.name != "global pool")

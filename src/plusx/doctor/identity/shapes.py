@@ -15,7 +15,10 @@ __all__ = ["shapes_of"]
 
 
 def shapes_of(traced: Traced, inputs: Sequence[object]) -> dict[fx.Node, Shape]:
-    """Return the shapes; where the meta device does not do, from a pass with numbers."""
+    """Return the shapes, of a tuple that of its first value.
+
+    Where the meta device does not do, they are from a pass with numbers.
+    """
     try:
         return _run(_Meta(traced.module), traced, _pytree.tree_map(_to_meta, list(inputs)))
     except (RuntimeError, NotImplementedError, ValueError):  # a tensor made on the CPU meets others
@@ -38,8 +41,9 @@ class _Sizes(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
-        if isinstance(value, Tensor):
-            self.seen[n] = tuple(value.shape)
+        first = value[0] if isinstance(value, tuple) and value else value
+        if isinstance(first, Tensor):
+            self.seen[n] = tuple(first.shape)
         return value
 
 
