@@ -78,6 +78,27 @@ def test_a_frozen_parameter_is_worth_a_look_and_all_of_them_are_wrong() -> None:
     assert (finding.cause, finding.verdict) == ("frozen parameter", "wrong")
 
 
+def test_a_parameter_beside_layers_may_be_frozen_or_spare() -> None:
+    model = Net()
+    model.positions = nn.Parameter(torch.randn(3, 8, 8), requires_grad=False)
+    (finding,) = found(gradient, model)
+    assert finding.verdict == "fine"
+    assert "1 are frozen" in finding.figure
+    model.token = nn.Parameter(torch.randn(3))
+    (finding,) = found(gradient, model)
+    assert (finding.cause, finding.verdict) == ("unused parameter", "warning")
+
+
+def test_the_gradient_is_that_of_training_also_of_a_network_in_evaluation_mode() -> None:
+    class Late(Net):
+        def after(self, x: Tensor) -> Tensor:
+            return x + self.bias[:, None, None] if self.training else x
+
+    model = Late()
+    model.bias = nn.Parameter(torch.zeros(6))
+    assert causes(gradient, model.eval()) == []
+
+
 def test_a_root_of_zero_gives_no_finite_gradient() -> None:
     class Root(Net):
         def after(self, x: Tensor) -> Tensor:

@@ -226,6 +226,33 @@ def test_broken_momenta(momentum: float, cause: str) -> None:
     assert (finding.cause, finding.place) == (cause, "blocks.1.norm1")
 
 
+def test_statistics_of_nothing_but_zeros_still_move() -> None:
+    model = Net()
+    nn.init.zeros_(model.blocks[0].conv1.weight)
+    assert causes(statistics, model) == []
+
+
+def test_a_norm_that_chance_leaves_out_is_not_judged() -> None:
+    model = changed(after=lambda self, x: self.last(x) if next(self.turns) else x)
+    model.last = nn.BatchNorm2d(6, momentum=0.0)
+    model.turns = Turns()
+    assert causes(statistics, model) == []
+    model.turns = Turns(always=True)
+    assert causes(statistics, model) == ["statistics frozen"]
+
+
+class Turns:
+    """True, False, True, ..."""
+
+    def __init__(self, *, always: bool = False) -> None:
+        self.count = 0
+        self.always = always
+
+    def __next__(self) -> bool:
+        self.count += 1
+        return self.always or self.count % 2 == 1
+
+
 def test_norms_without_statistics() -> None:
     model = Net()
     model.blocks[0].norm1 = nn.BatchNorm2d(6, track_running_stats=False)

@@ -1,12 +1,12 @@
 """Does every parameter get a finite gradient, and change in a step?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from plusx.doctor.finding import Finding
+from plusx.doctor.finding import Finding, Verdict
 from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.passes import few, stirred, tensors
 
@@ -62,11 +62,13 @@ def gradient(patient: Patient) -> Iterator[Finding]:
             cause="unused parameter",
             why="the output does not change with it, and it gets no gradient",
             next="call the layer in forward, or take it out of the network",
+            verdict="wrong" if _of_layers(patient, unused) else "warning",
         )
-    if found.frozen:
-        everything = not found.learning
+    everything = not found.learning
+    frozen = found.frozen if everything else _of_layers(patient, found.frozen)
+    if frozen:
         yield _trouble(
-            found.frozen,
+            frozen,
             total,
             title="Every parameter is frozen" if everything else "A parameter is frozen",
             cause="frozen parameter",
@@ -74,15 +76,25 @@ def gradient(patient: Patient) -> Iterator[Finding]:
             next="call requires_grad_() on it if it should learn",
             verdict="wrong" if everything else "warning",
         )
-    if not (found.broken or found.missing or found.frozen):
+    if not (found.broken or found.missing or frozen):
         yield Finding(
             check=CHECK,
             verdict="fine",
             title="Every parameter gets a gradient",
-            figure=f"{total} of {total} parameters; {total - len(found.still)} change in a step, "
-            f"{len(found.still)} start at gradient zero",
-            threshold="all of them, finite",
+            figure=f"{len(found.learning)} of {total} parameters; "
+            f"{len(found.learning) - len(found.still)} change in a step, {len(found.still)} start "
+            f"at gradient zero, {len(found.frozen)} are frozen",
+            threshold="all of them, finite; a fixed table beside the layers may be frozen",
         )
+
+
+def _of_layers(patient: Patient, names: Sequence[str]) -> list[str]:
+    """Return those of `names` that belong to a layer.
+
+    A parameter beside layers may be a fixed table of positions, or a token for another task.
+    """
+    owners = {name: patient.model.get_submodule(name.rpartition(".")[0]) for name in names}
+    return [name for name, owner in owners.items() if next(owner.children(), None) is None]
 
 
 def gradients(patient: Patient) -> Gradients:
@@ -92,7 +104,7 @@ def gradients(patient: Patient) -> Gradients:
     and what stochastic depth leaves out in training is there in evaluation.
     """
     model, _ = patient.fresh()
-    _backward(patient, model)
+    _backward(patient, model.train())
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     broken = [n for n, p in model.named_parameters() if p.grad is not None and not _finite(p.grad)]
     learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -172,18 +184,18 @@ def _same(before: list[Tensor], after: list[Tensor]) -> bool:
 
 
 def _trouble(
-    names: tuple[str, ...] | list[str],
+    names: Sequence[str],
     total: int,
     *,
     title: str,
     cause: str,
     why: str,
     next: str,
-    verdict: str = "wrong",
+    verdict: Verdict = "wrong",
 ) -> Finding:
     return Finding(
         check=CHECK,
-        verdict="wrong" if verdict == "wrong" else "warning",
+        verdict=verdict,
         title=title,
         figure=f"{len(names)} of {total} parameters, {names[0]} the first",
         threshold="none",

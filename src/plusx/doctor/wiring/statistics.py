@@ -1,5 +1,6 @@
 """Do running statistics move in training, stand still in evaluation, and stand for many batches?"""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -108,14 +109,15 @@ def _equal(one: Tensor, other: Tensor | None) -> bool:
 def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, float], list[str]]:
     """Measure each norm's weight of the newest batch; and name those that train() does not reach.
 
-    Norms with a cumulative average (momentum None) are left out: their weight is 1 / batches.
+    Norms with a cumulative average (momentum None) are left out, as their weight is 1 / batches,
+    and those that do not run once in each pass: left out by chance, or several times.
     """
     model, _ = patient.fresh()
     model.train()
-    ran: set[str] = set()
+    ran: list[Counter[str]] = []
 
     def see(name: str, x: Tensor, y: Tensor) -> None:
-        ran.add(name)
+        ran[-1][name] += 1
 
     watched = {
         name: model.get_submodule(name)
@@ -126,6 +128,7 @@ def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, 
     states = [_buffers(model)]
     with watch(watched, see):
         for _ in range(2 if watched else 0):
+            ran.append(Counter())
             try:
                 passed(patient, model, few(patient))
             except ValueError as error:  # one value per channel: a batch of one
@@ -133,13 +136,17 @@ def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, 
             states.append(_buffers(model))
     weights = {}
     for name in watched:
-        if name in ran and name not in asleep:
-            weights[name] = _weight([state[f"{name}.running_mean"] for state in states])
+        if all(calls[name] == 1 for calls in ran) and name not in asleep:
+            weights[name] = _weight([_of(name, state) for state in states])
     return weights, asleep
 
 
+def _of(name: str, state: dict[str, Tensor]) -> Tensor:
+    return torch.cat([state[f"{name}.running_{which}"].double() for which in ("mean", "var")])
+
+
 def _weight(r: list[Tensor]) -> float:
-    first, second = (float((b - a).double().norm()) for a, b in pairwise(r))
+    first, second = (float((b - a).norm()) for a, b in pairwise(r))
     return 0.0 if first == 0 else 1 - second / first
 
 
