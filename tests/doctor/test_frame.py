@@ -82,7 +82,7 @@ def test_the_table_has_three_parts_a_finding_and_fits_its_width(width: int) -> N
     assert heads == ["WRONG", "WARNING"] and "1 fine, 0 not applicable. 2 s." in said
     words = " ".join(said.split())
     assert "[stages.0.1]" in words and "next look at the initialisation" in words
-    assert "(300 times; at most 10 times: healthy networks have 0.5 to 3)" in words
+    assert "(300 times; held against: at most 10 times: healthy networks have 0.5 to 3)" in words
     assert "The network runs" not in said
 
 

@@ -45,7 +45,7 @@ def table(
 
 def _trouble(finding: Finding, width: int) -> Iterator[str]:
     where = f"  [{finding.place}]" if finding.place else ""
-    against = f"; {finding.threshold}" if finding.threshold else ""
+    against = f"; held against: {finding.threshold}" if finding.threshold else ""
     measured = f"({finding.figure}{against})" if finding.figure else ""
     said = {
         LEVELS[finding.verdict]: f"{finding.title}{where}",
