@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +97,11 @@ class Patient:
 
     def logits(self, model: nn.Module, x: Tensor) -> Tensor:
         """Run a copy in the mode that it has; (B, classes), of the first of several outputs."""
-        y = model(x, *self.context(x))
+        return self.first(model(x, *self.context(x)))
+
+    @staticmethod
+    def first(y: Any) -> Tensor:
+        """Return the logits in what a network gives, the first where these are several."""
         if isinstance(y, dict):
             y = next(iter(y.values()))
         if hasattr(y, "logits"):
@@ -143,6 +147,11 @@ class Patient:
 
         with evaluating(self.model):
             return outline_of(self)
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether it can be read as stem, units and end."""
+        return not isinstance(self._outlined, str)
 
     @property
     def outline(self) -> "Outline":

@@ -1,7 +1,14 @@
-"""Section "cost" of the examination."""
+"""Section "cost": what does the network cost, beside the machine's limit and plain networks?"""
 
 from plusx.doctor.check import Check
+from plusx.doctor.cost.count import count
+from plusx.doctor.cost.peers import peers
+from plusx.doctor.cost.speed import speed
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    Check("cost.count", "What does the network cost?", count),
+    Check("cost.speed", "How near does it come to the machine's limit?", speed, quick=False),
+    Check("cost.peers", "What would plain networks cost?", peers, quick=False),
+)

@@ -51,7 +51,7 @@ def bias(patient: Patient) -> Iterator[Finding]:
 def _by_design(patient: Patient, count: int) -> str:
     """Return the known network that this is, if it has as many such biases (VGG has)."""
     model = patient.model
-    inputs = (patient.x[:2], *patient.material.context)
+    inputs = (patient.x[:2], *patient.context(patient.x[:2]))
     classes = patient.num_classes
     config = model.config if isinstance(model, Network) else None
     if patient.expect or config is not None:

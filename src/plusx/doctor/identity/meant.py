@@ -10,7 +10,7 @@ from plusx.data.spec import SMALL
 from plusx.doctor.identity.outline import Outline, outline
 from plusx.zoo import Network, Option
 
-__all__ = ["meant", "options_for"]
+__all__ = ["meant", "options_for", "params_of"]
 
 
 def meant(
@@ -31,6 +31,13 @@ def meant(
     return outline(
         made, [value.to("meta") if isinstance(value, Tensor) else value for value in inputs]
     )
+
+
+def params_of(name: str, x: Tensor, num_classes: int) -> int:
+    """Count the parameters of the network `name` for such inputs."""
+    with torch.device("meta"):
+        made = _made(name, x, num_classes, options_for(name, x))
+    return sum(parameter.numel() for parameter in made.parameters())
 
 
 def _made(name: str, x: Tensor, num_classes: int, options: Mapping[str, Option]) -> Network:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.identity.difference import difference
 from plusx.doctor.identity.known import nearest
-from plusx.doctor.identity.meant import meant
+from plusx.doctor.identity.meant import meant, params_of
 from plusx.doctor.identity.outline import Outline
 from plusx.doctor.identity.unlike import Difference
 from plusx.doctor.patient import Patient
@@ -49,7 +49,9 @@ WHY = {
 def network(patient: Patient) -> Iterator[Finding]:
     """Compare with `expect`, with the network's own config, or with the nearest known one."""
     config = patient.model.config if isinstance(patient.model, Network) else None
-    if patient.expect:
+    if patient.expect and not patient.has_outline:
+        yield _by_params(patient, patient.expect)
+    elif patient.expect:
         same = config is not None and config.name == patient.expect
         options = dict(config.options) if config is not None and same else None
         other = meant(
@@ -95,6 +97,24 @@ def _other(
     )
 
 
+def _by_params(patient: Patient, name: str) -> Finding:
+    """Compare what can be compared of a network whose graph cannot be seen."""
+    params = sum(parameter.numel() for parameter in patient.model.parameters())
+    other = params_of(name, patient.x, _classes(patient))
+    same = params == other
+    return Finding(
+        check=CHECK,
+        verdict="fine" if same else "wrong",
+        title=f"It has the parameters of {name}" if same else f"It is not {name}",
+        figure=f"{params:,} parameters; its graph cannot be seen",
+        threshold=f"{name} of the zoo has {other:,}",
+        cause="" if same else "another network",
+        why="" if same else WHY["another network"],
+        next="" if same else f"`plusx info {name}` lists the network, layer by layer",
+        weight=2,
+    )
+
+
 def _by_counts(patient: Patient) -> Finding:
     """Name the known network that has the same counts; another one is no trouble."""
     given = patient.outline
@@ -130,7 +150,7 @@ def _counts(of: Outline) -> str:
 
 
 def _inputs(patient: Patient) -> tuple[object, ...]:
-    return (patient.x[:2], *patient.material.context)
+    return (patient.x[:2], *patient.context(patient.x[:2]))
 
 
 def _classes(patient: Patient) -> int:

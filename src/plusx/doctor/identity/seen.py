@@ -24,7 +24,7 @@ def outline_of(patient: "Patient") -> Outline | str:
     if config is not None and family_of(config.name).inputs is not images:
         return f"{config.name} is no network for images: it has no stem and stages"
     try:
-        return outline(model, (patient.x[:2], *patient.material.context))
+        return outline(model, (patient.x[:2], *patient.context(patient.x[:2])))
     except (InputError, RuntimeError, TypeError, KeyError, AttributeError) as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         return f"its graph cannot be seen: {words}"
