@@ -58,6 +58,18 @@ def test_no_grad_around_one_layer() -> None:
     assert (finding.cause, finding.place) == ("frozen parameter", "blocks.0.conv1.weight")
 
 
+def test_many_layers_before_a_detach_are_one_finding() -> None:
+    class Detached(Net):
+        def after(self, x: Tensor) -> Tensor:
+            return x.detach()
+
+    model = Detached()
+    model.blocks.extend(Block(6) for _ in range(3))  # 21 layers with the stem
+    (finding,) = found(gradient, model)
+    assert finding.cause == "frozen parameter"
+    assert finding.figure.startswith("32 of 34 parameters")
+
+
 def test_both_an_unused_and_a_cut_layer_are_told_apart() -> None:
     class Cut(Net):
         def before(self, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ __all__ = ["Gradients", "gradient", "gradients"]
 
 CHECK = "wiring.gradient"
 ASKED = 12
-"""Layers without gradient that are looked at one by one; one defect rarely leaves more."""
+"""Layers without gradient that are looked at one by one; what is left is looked at together."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,9 @@ def _used(patient: Patient, names: tuple[str, ...]) -> set[str]:
     model = stirred(patient)
     before = _outputs(patient, model)
     used: set[str] = set()
-    for own in list(layers.values())[:ASKED]:
+    groups = list(layers.values())
+    rest = [name for own in groups[ASKED:] for name in own]
+    for own in [*groups[:ASKED], *([rest] if rest else [])]:
         parameters = [model.get_parameter(name) for name in own]
         kept = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():

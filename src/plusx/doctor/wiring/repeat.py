@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from plusx.doctor.finding import Finding
 from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.wiring.attributes import need_registered
 from plusx.doctor.wiring.passes import distance, few
 from plusx.tape import watch
 
@@ -41,6 +42,7 @@ def repeat(patient: Patient) -> Iterator[Finding]:
                 threshold=f"{SAME:g}; the same kernels on the same numbers give 0",
             )
             return
+        need_registered(patient.model)
         place, dropout = _first_change(patient, x)
     yield Finding(
         check="wiring.repeat",
