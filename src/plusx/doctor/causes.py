@@ -24,6 +24,7 @@ CAUSES: Mapping[str, str] = {
     "no running statistics": "batch norm normalises by the batch in evaluation, too",
     "state not saved": "a tensor that forward uses is not in state_dict",
     "hidden tensor": "a tensor that is no buffer stays behind when the network moves",
+    "lost in bfloat16": "numbers on the way that need more than bfloat16's three digits",
     "changes its input": "forward writes over the images that it is given",
     "modes differ": "training and evaluation compute other things, without norm or dropout",
     # identity
