@@ -82,7 +82,7 @@ def _takes_logits(patient: Patient, count: int) -> bool | None:
         return None
     labels = torch.arange(16) % count
     if training.loss is None:
-        return _normalises(output_of_step(patient)) or None
+        return _normalises(output_of_step(patient))
     losses = [_told(training.loss, right, labels, count) for right in (0.0, 2.0, 4.0, 8.0)]
     if not all(torch.isfinite(torch.tensor(losses))):
         return False

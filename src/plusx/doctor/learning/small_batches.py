@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.patient import Patient
 from plusx.parts import group_norm
 from plusx.surgery import exchange_norms
@@ -18,9 +19,10 @@ from plusx.surgery import exchange_norms
 __all__ = ["small_batches"]
 
 CHECK = "learning.small_batches"
+SHARE = 0.04  # of the budget: 2.4 s of a minute
 SMALL = 8  # images at once, below which Wu and He see batch norm fall behind
 SIZES = (2, 4, 8)
-DRAWS = 4
+DRAWS = 3
 NOISE = 0.5  # share of a logit's deviation from image to image
 
 
@@ -30,7 +32,11 @@ def small_batches(patient: Patient) -> Iterator[Finding]:
     if not norms:
         raise NotApplicable("the network has no batch norm")
     if len(patient.x) < 2 * max(SIZES) or patient.material.context:
-        raise NotApplicable(f"there are {len(patient.x)} images, expected {2 * max(SIZES)}")
+        raise NotApplicable(f"expected {2 * max(SIZES)} images that stand for themselves")
+    seconds = seconds_for(patient, SHARE)
+    passes = DRAWS * (len(SIZES) + 1)
+    if len(affordable(patient, patient.x, seconds=3 * seconds / passes)) < len(patient.x):
+        raise NotApplicable(f"{passes} passes take too long for this budget")
     found = {size: _noise(patient, patient.model, size) for size in SIZES}
     size = patient.training.batch_size if patient.training is not None else None
     at = min(SIZES, key=lambda each: abs(each - (size or max(SIZES))))
