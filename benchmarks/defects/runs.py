@@ -2,6 +2,7 @@
 
 import atexit
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -10,14 +11,20 @@ import torch
 
 from defects.case import Case, Defect
 from defects.digits import SPLITS, material
-from plusx import load
+from plusx import create, load
 from plusx.data.digits import read_digits
 from plusx.doctor import Raw
 from plusx.train.config import TrainConfig
 from plusx.train.run import train
 from plusx.train.setup import Silent
+from plusx.train.stop import NonFiniteLossError
 
 __all__ = ["DEFECTS", "healthy_run"]
+
+
+MODEL = "resnet8"
+ENOUGH = 1000
+"""Training images of a healthy run."""
 
 
 @cache
@@ -42,69 +49,89 @@ def few(count: int) -> Path:
 
 
 def stored(part: str, count: int) -> Raw:
-    """One split of the shuffled digits: writers are in all of them."""
+    """One split of the digits: all writers in each where there are images enough, else few."""
     first, last = {"val": (0, 300), "test": (300, 600), "train": (600, 600 + count)}[part]
     found = read_digits()
     labels = torch.tensor([entry.label for entry in found.parts["train"]])
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[first:last]
+    order = torch.arange(len(labels))  # writer by writer
+    if count == ENOUGH:
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    order = order[first:last]
     names = tuple(f"{part}/{at:05d}" for at in range(len(order)))
     return Raw(found.pixels[order], labels[order], names)
 
 
 @cache
-def folder(name: str, *, count: int = 1000, **settings: object) -> Path:
+def folder(name: str, *, count: int = ENOUGH, **settings: object) -> Path:
     """Train once; the folder is the same for all who ask."""
     path = _folder() / name
     config = TrainConfig(
-        data=str(few(count)), model="resnet8", device="cpu", compile="never", **settings  # type: ignore[arg-type]
+        data=str(few(count)), model=MODEL, device="cpu", compile="never", **settings  # type: ignore[arg-type]
     )  # fmt: skip
-    train(config, reporter=Silent(), out=path)
+    with suppress(NonFiniteLossError):  # the folder says how far it came
+        train(config, reporter=Silent(), out=path)
     return path
 
 
 def of_run(path: Path, count: int) -> Case:
     data = material(*(stored(part, count) for part in SPLITS))
-    return Case(model=load(path / "model").eval(), data=data, run=path)
+    kept = path / "model"
+    model = load(kept) if kept.exists() else create(MODEL, num_classes=10, in_channels=1)
+    return Case(model=model.eval(), data=data, run=path)
 
 
 def healthy_run() -> Case:
     """Fifteen epochs of the recipe for small sets, on a thousand digits."""
-    return of_run(folder("healthy", epochs=15), 1000)
+    return of_run(folder("healthy", epochs=15), ENOUGH)
 
 
 def overfits() -> Case:
-    """Forty epochs at a constant rate on fifty images, as they are."""
+    """Forty epochs on fifty images of a few writers."""
     path = folder(
-        "overfits", count=50, epochs=40, batch_size=25, weight_decay=0.0, label_smoothing=0.0,
+        "overfits",
+        count=50,
+        epochs=40,
+        batch_size=25,
+        weight_decay=0.0,
+        label_smoothing=0.0,
         learning_rate=0.05,
-    )  # fmt: skip
+    )
     return of_run(path, 50)
 
 
 def too_short() -> Case:
-    return of_run(folder("too-short", epochs=5, learning_rate=0.004, schedule="constant"), 1000)
+    return of_run(folder("too-short", epochs=5, learning_rate=0.004, schedule="constant"), ENOUGH)
 
 
 def never_decayed() -> Case:
-    return of_run(folder("never-decayed", epochs=15, learning_rate=0.3, schedule="constant"), 1000)
+    return of_run(
+        folder("never-decayed", epochs=15, learning_rate=0.3, schedule="constant"), ENOUGH
+    )
 
 
 def underfits() -> Case:
-    """The rate is ten thousand times too low."""
-    return of_run(folder("underfits", epochs=6, learning_rate=1e-5), 1000)
+    """The rate is some thousand times too low."""
+    return of_run(folder("underfits", epochs=6, learning_rate=1e-5), ENOUGH)
 
 
 def unstable() -> Case:
-    return of_run(
-        folder("unstable", epochs=15, learning_rate=20.0, schedule="constant", warmup=0.0), 1000
-    )
+    """The rate is two hundred times too high."""
+    path = folder("unstable", epochs=8, learning_rate=8.0, warmup=0.0)
+    return of_run(path, ENOUGH)
+
+
+def ended() -> Case:
+    """The rate is so high that the loss is no number at last."""
+    path = folder("ended", epochs=8, learning_rate=20.0, schedule="constant", warmup=0.0)
+    return of_run(path, ENOUGH)
 
 
 RUN = "a run of resnet8"
 DEFECTS = (
-    Defect("fifty training images", RUN, ("overfits",), overfits),
+    Defect("fifty images of a few writers", RUN, ("overfits",), overfits),
     Defect("five epochs at a low rate", RUN, ("too short",), too_short),
     Defect("a constant rate", RUN, ("rate never decayed",), never_decayed),
-    Defect("a rate ten thousand times too low", RUN, ("underfits", "rate too low"), underfits),
-    Defect("a rate a hundred times too high", RUN, ("unstable", "rate too high"), unstable),
+    Defect("a rate 1,000 times too low", RUN, ("underfits", "rate too low"), underfits),
+    Defect("a rate 200 times too high", RUN, ("unstable", "rate too high"), unstable),
+    Defect("a loss that is no number", RUN, ("unstable", "rate too high"), ended),
 )
