@@ -44,3 +44,12 @@ def test_vectors_are_standardised_column_by_column() -> None:
     found = features(x)
     assert torch.allclose(found.mean(0), torch.zeros(2), atol=1e-4)
     assert torch.allclose(found.std(0), torch.ones(2), atol=1e-4)
+
+
+def test_several_labellings_at_once_are_each_as_alone() -> None:
+    cheap, labels = _problem()
+    others = labels.roll(3)
+    expected = [
+        float((cheap.left_out(each).argmax(1) == each).float().mean()) for each in (labels, others)
+    ]
+    assert cheap.right(labels, others) == expected

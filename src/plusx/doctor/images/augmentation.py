@@ -86,7 +86,7 @@ def _right(raw: Raw, augment: Augment | None, num_classes: int) -> float:
     if augment is not None:
         images = augment(images, Generator().manual_seed(0))
     with torch.no_grad():
-        return Cheap.of(features(images), num_classes).right(raw.labels[picks])
+        return Cheap.of(features(images), num_classes).right(raw.labels[picks])[0]
 
 
 def _turned(images: Tensor, seen: Tensor) -> tuple[float, str]:

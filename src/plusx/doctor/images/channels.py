@@ -75,11 +75,12 @@ def _against_stored(material: Material) -> _Evidence | None:
     if raw is None or raw.images.shape[1] != 3:
         return None
     some = picked(len(material.x), MOST)
-    best, at = (signatures(material.x[some]) @ signatures(raw.images[:MOST_STORED]).T).max(1)
+    given = material.x[some].detach().cpu()
+    best, at = (signatures(given) @ signatures(raw.images[:MOST_STORED]).T).max(1)
     sure = best > ALIKE
     if int(sure.sum()) < 8:
         return None
-    seen, stored = _small(material.x[some][sure]), _small(raw.images[at[sure]])
+    seen, stored = _small(given[sure]), _small(raw.images[at[sure]])
     straight = _correlation(seen[:, 0] - seen[:, 2], stored[:, 0] - stored[:, 2])
     if straight.isnan().all():
         return None
@@ -135,13 +136,13 @@ def _as_stored(material: Material) -> Tensor | None:
     """Return the images in [0, 1], as far as that is known."""
     if material.train is not None:
         return material.train.images[:MOST].float() / 255
-    x = material.x[:MOST].detach().float()
+    x = material.x[:MOST].detach().cpu().float()
     if float(x.min()) >= 0:
         return x / 255 if float(x.max()) > 1 else x
     if material.spec is None:
         return None
     mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (material.spec.mean, material.spec.std))
-    return x.cpu() * std + mean
+    return x * std + mean
 
 
 def _any_labels(material: Material) -> bool:

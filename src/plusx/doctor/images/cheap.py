@@ -60,9 +60,13 @@ class Cheap:
         y = self.targets(labels)
         return y - (self.inverse @ y) / self.inverse.diagonal()[:, None]
 
-    def right(self, labels: Tensor) -> float:
-        """Return the share of the images whose label the others tell."""
-        return float((self.left_out(labels).argmax(1) == labels).float().mean())
+    def right(self, *labellings: Tensor) -> list[float]:
+        """Return, of each labelling, the share of the images whose label the others tell."""
+        y = torch.stack([self.targets(labels) for labels in labellings], dim=1)  # (N, L, classes)
+        fitted = (self.inverse @ y.flatten(1)).view_as(y)
+        guesses = (y - fitted / self.inverse.diagonal()[:, None, None]).argmax(2)
+        shares: list[float] = (guesses == torch.stack(labellings, dim=1)).float().mean(0).tolist()
+        return shares
 
     def scores(self, z: Tensor, labels: Tensor) -> Tensor:
         """Return the scores of other images, (M, classes), fitted to these labels."""

@@ -53,9 +53,9 @@ def _figure(found: Study) -> str:
 def _best_roll(found: Study) -> tuple[int, float]:
     """Return the shift of all labels, in the order of the images, that fits them best."""
     every = found.source.labels
-    shares = {by: found.cheap.right(torch.roll(every, by)[found.picks]) for by in ROLLS}
-    by = max(shares, key=lambda by: shares[by])
-    return by, shares[by]
+    shares = found.cheap.right(*(torch.roll(every, by)[found.picks] for by in ROLLS))
+    right, by = max(zip(shares, ROLLS))
+    return by, right
 
 
 def _shifted(found: Study, by: int, right: float) -> Finding:

@@ -43,7 +43,7 @@ def network(patient: Patient) -> Iterator[Finding]:
             swapped, y, reduction="none"
         )
         sure = float(gain.mean() / gain.std().clamp(min=1e-9)) * len(y) ** 0.5
-        if sure > LIKELY and better > 2 / patient.num_classes + 0.1:
+        if sure > LIKELY and better > 0.25 + 0.75 / patient.num_classes:
             yield _swapped(sure, right, _balanced(swapped.argmax(1), y), len(y))
             return
     yield Finding(

@@ -24,7 +24,9 @@ FLAT, SURE_FLAT = 0.55, 0.75
 """Share among the surest over that among all, where two or three classes have no ranks: pairs of
 CIFAR-10's classes have 0 to 0.41 where they are clean (cats and dogs 0.67, and 0.40 of all), pairs
 of any set 0.3 to 0.9 with a fifth of wrong labels."""
-UNLEARNED = 0.35  # share of all that is contradicted; beyond it two classes are too hard to tell
+UNLEARNED = 0.7
+"""Share of all that is contradicted, over what naming the commonest class gets wrong: beyond it two
+classes are too hard to tell."""
 LEARNED = 5.0  # deviations above chance
 
 
@@ -33,8 +35,8 @@ class _Doubt:
     share: float  # of the surest predictions that the label contradicts
     deviation: float
     rank: float  # mean rank of those labels' scores among the other classes, 0 first to 1 last
-    overall: float  # share of all predictions that the label contradicts
-    flat: float
+    unlearned: float  # share of all that it contradicts, over what the commonest class leaves
+    flat: float  # share, less its deviation, over that of all predictions
     suspects: tuple[int, ...]  # the surest first
 
 
@@ -48,7 +50,7 @@ def noise(patient: Patient) -> Iterator[Finding]:
     doubt = _doubt(found)
     sure = doubt.share - 2 * doubt.deviation > FEW / 2 and doubt.share > FEW
     ranked = found.num_classes > 3
-    natural = doubt.rank < UNIFORM if ranked else doubt.flat < FLAT or doubt.overall > UNLEARNED
+    natural = doubt.rank < UNIFORM if ranked else doubt.flat < FLAT or doubt.unlearned > UNLEARNED
     certain = doubt.share > MANY and (ranked or doubt.flat > SURE_FLAT)
     if not sure or natural:
         yield Finding(
@@ -111,15 +113,20 @@ def _doubt(found: Study) -> _Doubt:
     surest = order[: int(SUREST * len(order))]
     wrong = surest[rank[surest] > 0]
     share, overall = len(wrong) / len(surest), float((rank > 0).float().mean())
+    deviation = (share * (1 - share) / len(surest)) ** 0.5
     others = max(1, found.num_classes - 2)
     return _Doubt(
         share=share,
-        deviation=(share * (1 - share) / len(surest)) ** 0.5,
+        deviation=deviation,
         rank=float((rank[wrong] - 1).float().mean()) / others if len(wrong) else 0.0,
-        overall=overall,
-        flat=share / max(overall, 1e-9),
+        unlearned=overall / max(1e-9, 1 - _commonest(found)),
+        flat=(share - deviation) / max(overall, 1e-9),
         suspects=tuple(wrong.tolist()),
     )
+
+
+def _commonest(found: Study) -> float:
+    return float(torch.bincount(found.labels).max()) / len(found.labels)
 
 
 def _ranks(scores: Tensor, labels: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Are mean and deviation of the images taken out, and does every channel carry something?"""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -92,15 +93,18 @@ def _first_input(patient: Patient) -> Tensor:
     seen: list[Tensor] = []
 
     def see(name: str, x: object, y: object) -> None:
-        if not seen and isinstance(x, Tensor) and x.is_floating_point():
+        if isinstance(x, Tensor) and x.is_floating_point():
             seen.append(x.detach().float())
+            raise _Enough
 
-    with evaluating(patient.model), torch.no_grad(), watch(layers, see):
-        try:
-            patient.model(patient.x, *patient.material.context)
-        except Exception:  # whatever somebody's code raises, it had its input by then
-            seen = seen or [patient.x.float()]
+    # _Enough, or whatever somebody's code raises before, is no matter here
+    with suppress(Exception), evaluating(patient.model), torch.no_grad(), watch(layers, see):
+        patient.model(patient.x, *patient.context(patient.x))
     return seen[0] if seen else patient.x.float()
+
+
+class _Enough(Exception):
+    """The first layer has had its input: the rest of the network need not run."""
 
 
 def _per_channel(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,7 +69,7 @@ def picked(count: int, most: int) -> Tensor:
 
 def _look(source: Labelled, most: int) -> Study:
     count, num_classes = len(source.labels), int(source.labels.max()) + 1
-    if count < LEAST or count < 10 * num_classes:
+    if count < LEAST or min(count, most) < 10 * num_classes:
         raise NotApplicable(
             f"{count} labelled images of {num_classes} classes are too few to tell: it takes "
             f"{max(LEAST, 10 * num_classes)}"
@@ -83,9 +83,11 @@ def _look(source: Labelled, most: int) -> Study:
         if not bool(x.isfinite().all()) or float(x.std()) == 0:
             raise NotApplicable("the images are all alike, or not finite")
         cheap = Cheap.of(x, num_classes)
-        shares = torch.tensor([cheap.right(labels[_permutation(len(x), i)]) for i in range(DRAWS)])
+        mixed = (labels[_permutation(len(x), seed)] for seed in range(DRAWS))
+        right, *chances = cheap.right(labels, *mixed)
+        shares = torch.tensor(chances)
         spread = max(float(shares.std()), math.sqrt(0.25 / num_classes / len(x)))
-        right, chance = cheap.right(labels), float(shares.mean())
+        chance = float(shares.mean())
         return Study(source, picks, labels, cheap, right, chance, spread, _structure(x))
 
 
