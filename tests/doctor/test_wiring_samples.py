@@ -127,7 +127,7 @@ def test_a_token_that_is_not_used() -> None:
 def test_dropout_in_evaluation_by_function() -> None:
     model = changed(after=lambda self, x: F.dropout(x, 0.3))
     (finding,) = found(repeat, model)
-    assert (finding.cause, finding.verdict) == ("dropout in eval", "wrong")
+    assert (finding.cause, finding.verdict, finding.place) == ("dropout in eval", "wrong", "")
 
 
 def test_dropout_in_evaluation_by_module() -> None:

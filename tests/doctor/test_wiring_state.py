@@ -196,7 +196,18 @@ def test_numbers_that_cancel_are_lost_in_bfloat16() -> None:
             return 30 * ((x + 1e4) - 1e4)
 
     (finding,) = found(precision, Cancels())
-    assert (finding.cause, finding.verdict) == ("not finite", "warning")
+    assert (finding.cause, finding.verdict) == ("lost in bfloat16", "warning")
+
+
+def test_a_table_of_float32_that_is_added_to_does_not_run_under_autocast() -> None:
+    class Writes(Net):
+        def after(self, x: Tensor) -> Tensor:
+            places = torch.arange(3, device=x.device)
+            table = torch.zeros(x.shape, dtype=torch.float32, device=x.device)
+            return table.index_add(1, places, self.stem(x[:, :3])[:, :3])
+
+    (finding,) = found(precision, Writes())
+    assert (finding.cause, finding.verdict) == ("does not run", "warning")
 
 
 def test_the_review_counts() -> None:

@@ -118,7 +118,7 @@ def _other_dtype(patient: Patient) -> Finding | None:
 def dtype_words(error: Exception) -> bool:
     """Say whether torch complains of two dtypes in one operation."""
     words = str(error)
-    return any(part in words for part in ("same dtype", "scalar type", "should be the same"))
+    return any(part in words for part in ("dtype", "scalar type", "should be the same"))
 
 
 def _place(model: nn.Module, error: BaseException) -> str:

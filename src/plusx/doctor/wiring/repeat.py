@@ -61,31 +61,41 @@ def repeat(patient: Patient) -> Iterator[Finding]:
 
 
 def _first_change(patient: Patient, x: Tensor) -> tuple[str, str]:
-    """Return the first module whose output differs between passes, and the dropout that runs.
+    """Return where passes first differ, and the name of the dropout that runs, if one does.
 
-    The first to end is the innermost: a block ends after its layers.
+    The first module to end with another output is the innermost, as a block ends after its layers.
+    Where its input differs already, the change comes from its parent's forward.
     """
     model = patient.model
-    seen: list[dict[str, list[Tensor]]] = []
+    seen: list[dict[str, tuple[Tensor, Tensor]]] = []
     modules = {name: m for name, m in model.named_modules() if name}
     ran = _Dropouts()
     for _ in range(2):
-        outputs: dict[str, list[Tensor]] = {}
-        seen.append(outputs)
-        with _watched(modules, outputs), ran:
+        ends: dict[str, tuple[Tensor, Tensor]] = {}
+        seen.append(ends)
+        with _watched(modules, ends), ran:
             patient.logits(model, x)
-    for name, values in seen[0].items():
-        others = seen[1].get(name, [])
-        if any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(values, others)):
-            return name, ran.name
+    for name, (before, after) in seen[0].items():
+        again = seen[1].get(name)
+        if again is not None and not _equal(after, again[1]):
+            place = name if _equal(before, again[0]) else name.rpartition(".")[0]
+            return place, ran.name
     return "", ran.name
 
 
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
+
+
 @contextmanager
-def _watched(modules: dict[str, nn.Module], outputs: dict[str, list[Tensor]]) -> Iterator[None]:
-    def see(name: str, x: Tensor, y: object) -> None:
-        if isinstance(y, Tensor):
-            outputs.setdefault(name, []).append(y.clone())
+def _watched(
+    modules: dict[str, nn.Module], ends: dict[str, tuple[Tensor, Tensor]]
+) -> Iterator[None]:
+    """Keep the first input and output of each module that has tensors there."""
+
+    def see(name: str, x: object, y: object) -> None:
+        if name not in ends and isinstance(x, Tensor) and isinstance(y, Tensor):
+            ends[name] = (x.clone(), y.clone())
 
     with watch(modules, see):
         yield
