@@ -91,9 +91,11 @@ def test_a_short_run_is_not_held_up_for_long(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_is_wrong_stops_a_run_and_leaves_nothing(tmp_path: Path) -> None:
+    said = Silent()
     with pytest.raises(UnhealthyError, match="its skip is detached") as told:
-        run.train(SHORT, reporter=Silent(), out=tmp_path / "r", examine=lambda *run: BAD)
+        run.train(SHORT, reporter=said, out=tmp_path / "r", examine=lambda *run: BAD)
     assert told.value.examination == BAD and not (tmp_path / "r").exists()
+    assert BAD.sentence not in " ".join(said.lines), "whoever catches the error tells it, once"
 
 
 def test_anyway_it_trains_and_the_report_says_so(tmp_path: Path) -> None:

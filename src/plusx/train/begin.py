@@ -30,6 +30,8 @@ def examined(setup: Setup, examine: Examine, *, anyway: bool) -> Examination | N
         if ranks.writes:
             setup.run.give_up()
         raise UnhealthyError(found)
+    if found is not None:
+        _tell(setup, found)
     return found
 
 
@@ -38,12 +40,14 @@ def _found(setup: Setup, network: Network, examine: Examine) -> Examination | No
         setup.say("Not examined: its norms count images of all processes together")
         return None
     try:
-        found = examine(setup, network)
+        return examine(setup, network)
     except Exception as error:  # whatever is the matter with it, the run is not
         words = (str(error).strip() or "-").splitlines()[0]
         setup.say(f"The examination failed ({type(error).__name__}: {words}); the run goes on")
         return None
+
+
+def _tell(setup: Setup, found: Examination) -> None:
     setup.say(f"Examined in {found.seconds:.0f} s: {found.sentence}")
     for finding in found.findings:
         setup.say(f"  {finding.title}. {finding.text}")
-    return found
