@@ -280,6 +280,14 @@ def test_a_mean_is_a_fine_reduction(loss: Callable[[Tensor, Tensor], Tensor]) ->
     assert verdict("reduction", patient(network(), Training(loss=loss))) == ("fine", "")
 
 
+@pytest.mark.parametrize("loss", [of_probabilities, binary])
+def test_the_reduction_of_a_loss_of_probabilities_is_that_at_what_the_network_answers(
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    found = verdict("reduction", patient(network(nn.Softmax(1)), Training(loss=loss)))
+    assert found == ("fine", "")
+
+
 @pytest.mark.parametrize("loss", [summed, unreduced, of_the_first])
 def test_other_reductions_are_wrong(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     found = verdict("reduction", patient(network(), Training(loss=loss)))

@@ -13,10 +13,14 @@ __all__ = ["Training"]
 class Training:
     """What trains the network; the examination works on copies of all of it.
 
-    `optimizer` holds the network's own parameters. `loss(logits, labels)` gives a tensor. `step` is
-    the caller's own training step, `step(model, optimizer, x, labels) -> loss or None`; without it
-    one is made of optimizer and loss. `predict(model, x) -> logits` is how the caller evaluates;
-    without it, `model.eval()(x)`. `epochs` and `rate_by_step` tell a schedule, if there is one.
+    `optimizer` holds the network's own parameters; of a schedule, the peak is looked at that torch
+    notes in it (`initial_lr`, `max_lr`). `loss(logits, labels)` gives a tensor. `step` is the
+    caller's own training step, `step(model, optimizer, x, labels) -> loss or None`; without it one
+    is made of optimizer and loss. It has to use the model and the optimizer that it is given.
+    `predict(model, x) -> logits` is how the caller evaluates; without it, `model.eval()(x)`.
+
+    Both are called in the mode in which the network was given: a step may leave `train()` to the
+    loop around it, whose mode is then the network's. `batch_size` counts the images of a step.
     """
 
     optimizer: torch.optim.Optimizer | None = None

@@ -10,7 +10,7 @@ from torch import Tensor
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.output import output_of_step
-from plusx.doctor.patient import Patient
+from plusx.doctor.patient import Patient, evaluating
 
 __all__ = ["reduction"]
 
@@ -33,9 +33,9 @@ def reduction(patient: Patient) -> Iterator[Finding]:
     training = patient.training
     if training is None or (training.loss is None and training.step is None):
         raise NotApplicable("the loss is not known; give training=Training(loss=...)")
-    count = number_of_answers(patient)
+    number_of_answers(patient)
     if training.step is None and training.loss is not None:
-        counts = _of_loss(training.loss, count)
+        counts = _of_loss(patient, training.loss)
     else:
         once, twice = output_of_step(patient), output_of_step(patient, times=2)
         grown = 2 * float(twice.gradient.abs().mean() / once.gradient.abs().mean())
@@ -70,12 +70,20 @@ def _trouble(counts: _Counts) -> tuple[str, str]:
     return "The loss is a mean over the batch", ""
 
 
-def _of_loss(loss: Loss, count: int) -> _Counts:
-    labels = torch.arange(8) % count
-    logits = torch.randn(8, count, requires_grad=True)
+def _of_loss(patient: Patient, loss: Loss) -> _Counts:
+    """Ask the loss of what the network answers, with the labels that are least likely.
+
+    So every image has a gradient, also of a network that knows them all.
+    """
+    with evaluating(patient.model), torch.no_grad():
+        answers = patient.logits(patient.model, patient.x[:8]).float()
+    labels = answers.argmin(1)
+    logits = answers.clone().requires_grad_()
     told = loss(logits, labels)
     (gradient,) = torch.autograd.grad(told.sum(), logits)
     counted = _nonzero_rows(gradient)
+    if not torch.isfinite(told).all():
+        raise NotApplicable("the loss of what the network answers is not finite")
     if told.numel() != 1:
         return _Counts(len(labels), counted, math.nan)
     with torch.no_grad():
