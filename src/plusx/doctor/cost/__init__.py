@@ -2,8 +2,8 @@
 
 from plusx.doctor.check import Check
 from plusx.doctor.cost.count import count
+from plusx.doctor.cost.limit import speed
 from plusx.doctor.cost.peers import peers
-from plusx.doctor.cost.speed import speed
 
 __all__ = ["CHECKS"]
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from plusx.analysis.costs import measure
 from plusx.doctor.cost.count import counted
-from plusx.doctor.cost.speed import rounds
+from plusx.doctor.cost.limit import rounds
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
 

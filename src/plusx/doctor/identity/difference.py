@@ -1,6 +1,7 @@
 """The first difference between two outlines, in words and with its cause."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from plusx.doctor.identity.boundaries import moved
 from plusx.doctor.identity.counted import counted
@@ -67,8 +68,10 @@ def _shortcuts(given: Outline, meant: Outline) -> Difference | None:
     found = _first("other shortcut", given, meant, of)
     if found is None:
         return None
+    if given.params == meant.params:
+        return found
     counts = f"{given.params:,} parameters instead of {meant.params:,}"
-    return Difference(found.cause, f"{found.words}: {counts}", found.place, found.count)
+    return replace(found, words=f"{found.words}: {counts}")
 
 
 def option(row: Row) -> str:

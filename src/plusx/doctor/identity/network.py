@@ -26,6 +26,8 @@ NEVER_MEANT = {
     "activation after the sum",
 }
 """What tells a mistake from another version of a network, where the parameters are the same."""
+OF_ITS_OWN = {"another network", "wrong stem", "wrong depth"}
+"""What makes a network of other counts another one, and not a known one with a change."""
 SAID_ELSEWHERE = {"activation after the sum", "no final norm", "bias before norm"}
 """What a check of its own finds in any network, whatever was meant."""
 WHY = {
@@ -130,6 +132,8 @@ def _by_counts(patient: Patient) -> Finding:
     if not known.off and found.cause in NEVER_MEANT:
         other = meant(known.name, _inputs(patient), num_classes=classes)
         return _other(known.name, given, other, found, expected=False)
+    if known.off and found.cause in OF_ITS_OWN:
+        return _fine("It is a network of its own, none of the zoo", given, "")
     return _fine(f"The nearest known network is {known.name}, but for: {found.words}", given, "")
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import groupby
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from plusx.doctor.identity.layer import Layer, Shape, Shapes, read
 from plusx.doctor.identity.shapes import shapes_of
@@ -127,7 +127,7 @@ def outline(model: nn.Module, inputs: Sequence[object]) -> Outline:
             gaps.append([])
     return Outline(
         params=sum(parameter.numel() for parameter in model.parameters()),
-        x=next(iter(shapes.values()))[1:],
+        x=next(tuple(value.shape[1:]) for value in inputs if isinstance(value, Tensor)),
         rows=rows,
         gaps=tuple(map(tuple, gaps)),
     )
