@@ -12,7 +12,7 @@ from plusx.merge import Highway
 from plusx.tape import UnitRecord, record
 from plusx.unit import Unit
 
-__all__ = ["equation"]
+__all__ = ["equation", "records"]
 
 CHECK = "shortcuts.equation"
 LITTLE = 0.1
@@ -24,21 +24,21 @@ NOTHING = 1e-3
 def equation(patient: Patient) -> Iterator[Finding]:
     """Measure how often x itself counts in y, unit by unit."""
     found = patient.need_units()
-    records = _records(patient)
+    seen = records(patient)
     ways = {way.name: way for way in patient.passing.ways}
     times = {
         unit.name: count
         for unit in found
-        if unit.name in records
-        and (count := _times(unit, records[unit.name], ways.get(unit.name))) is not None
+        if unit.name in seen
+        and (count := _times(unit, seen[unit.name], ways.get(unit.name))) is not None
     }
-    nested = _nested(records)
-    twice = [name for name in records if name in nested or times.get(name, 1) >= MUCH]
-    little = [name for name in records if times.get(name, 1) < LITTLE and name not in twice]
+    nested = _nested(seen)
+    twice = [name for name in seen if name in nested or times.get(name, 1) >= MUCH]
+    little = [name for name in seen if times.get(name, 1) < LITTLE and name not in twice]
     if twice:
-        yield _twice(twice, times, len(records))
+        yield _twice(twice, times, len(seen))
     if little:
-        yield _little(little, times, len(records))
+        yield _little(little, times, len(seen))
     if not twice and not little:
         yield Finding(
             check=CHECK,
@@ -49,7 +49,8 @@ def equation(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _records(patient: Patient) -> Mapping[str, UnitRecord]:
+def records(patient: Patient) -> Mapping[str, UnitRecord]:
+    """Return what passes the units in evaluation mode."""
     model = patient.model.eval()
     x = patient.x if patient.material.context else patient.x[:2]
     with record(model) as tape, torch.no_grad():

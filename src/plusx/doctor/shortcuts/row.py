@@ -13,14 +13,14 @@ from plusx.errors import InputError
 from plusx.graph import Join, Traced, joins, run, trace
 from plusx.graph.flow import Flow
 from plusx.graph.name import names
-from plusx.graph.nodes import common_owner, kind, owner
+from plusx.graph.nodes import cat_terms, common_owner, kind, owner
 from plusx.graph.path import NORMS
 from plusx.unit import declared_units
 
 if TYPE_CHECKING:
     from plusx.doctor.patient import Patient
 
-__all__ = ["Layers", "Link", "Row", "heavy", "make_row"]
+__all__ = ["Layers", "Link", "Row", "heavy", "is_sum", "make_row"]
 
 Layers = tuple[str, ...]
 """What a piece of a graph is made of: layers with parameters, in order, without their widths."""
@@ -90,6 +90,11 @@ class Row:
 def heavy(layers: Layers) -> int:
     """Return how many of the layers are convolutions, linear maps and the like: no norms."""
     return sum(word.partition("(")[0] not in NORMS for word in layers)
+
+
+def is_sum(link: Link) -> bool:
+    """Tell whether shortcut and transform are added, not concatenated."""
+    return cat_terms(link.join.y) is None
 
 
 def make_row(patient: "Patient") -> Row:

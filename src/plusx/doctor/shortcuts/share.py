@@ -5,14 +5,14 @@ from statistics import median
 
 from plusx.doctor.finding import Chart, Finding
 from plusx.doctor.patient import Patient
+from plusx.doctor.shortcuts.equation import records
 from plusx.doctor.signal.passing import Way
 
 __all__ = ["share"]
 
 CHECK = "shortcuts.share"
 IDLE = 1e-6
-"""Against its shortcut such a transform is nothing; all of them are where networks start as the
-identity (ReZero, Fixup, SkipInit, zeroed last norms)."""
+"""Against its shortcut such a transform is nothing."""
 DROWNS = 30.0
 AGAINST = 10.0
 """How many times the median of the other units it has to be, too."""
@@ -23,7 +23,8 @@ def share(patient: Patient) -> Iterator[Finding | Chart]:
     patient.need_units()
     ways = [way for way in patient.passing.ways if way.s > 0 or way.t > 0]
     shares = [way.share for way in ways]
-    idle = [way for way in ways if way.share < IDLE]
+    zero = [way for way in ways if way.share < IDLE]
+    idle = _idle_for_good(patient, zero)
     middle = median(shares) if shares else 0.0
     limit = max(DROWNS, AGAINST * middle)
     drowned = [way for way in ways if way.s > 0 and way.share > limit]
@@ -36,15 +37,25 @@ def share(patient: Patient) -> Iterator[Finding | Chart]:
             check=CHECK,
             verdict="fine",
             title="Every unit adds to what it carries"
-            if not idle
+            if not zero
             else "The units start as their shortcuts",
             figure=f"transform / shortcut is {min(shares, default=0):.2g} to "
             f"{max(shares, default=0):.2g}"
-            + (f"; {len(idle)} of {len(ways)} transforms are zero" if idle else ""),
+            + (f"; {len(zero)} of {len(ways)} transforms are zero" if zero else ""),
             threshold=f"up to {DROWNS:g}; " + _HEALTHY,
         )
     if len(ways) > 1:
         yield _chart(ways)
+
+
+def _idle_for_good(patient: Patient, zero: Sequence[Way]) -> list[Way]:
+    """Return the units that do nothing in evaluation, too, and whose transform does not learn.
+
+    Those of stochastic depth are out by chance; a zeroed last norm learns from the first step on.
+    """
+    stuck = {way.name for way in zero if not way.learns}
+    still = records(patient) if stuck else {}
+    return [way for way in zero if way.name in stuck and not bool(still[way.name].transform.any())]
 
 
 _HEALTHY = "healthy networks of the zoo, torchvision and timm: 0 at a start as identity, else to 10"

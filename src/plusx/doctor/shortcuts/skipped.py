@@ -8,8 +8,8 @@ from torch import fx
 
 from plusx.doctor.finding import Finding
 from plusx.doctor.patient import Patient
-from plusx.doctor.shortcuts.row import Layers, Link, Row, heavy
-from plusx.graph.nodes import cat_terms, owner
+from plusx.doctor.shortcuts.row import Layers, Link, Row, heavy, is_sum
+from plusx.graph.nodes import owner
 
 __all__ = ["skipped"]
 
@@ -95,7 +95,7 @@ def _could_have_one(row: Row, block: _Block) -> bool:
     The inverted bottlenecks of MobileNetV2 (Sandler et al. 2018, section 3.3) have a skip only
     where the shape stays.
     """
-    sums = [link for link in row.links if cat_terms(link.join.y) is None]
+    sums = [link for link in row.links if is_sum(link)]
     ends = [(block.start, block.end), *((link.join.x, link.join.y) for link in sums)]
     values = row.values({node for pair in ends for node in pair})
     kept, *others = (values[a].shape == values[b].shape for a, b in ends)
@@ -104,7 +104,7 @@ def _could_have_one(row: Row, block: _Block) -> bool:
 
 def _is_double(row: Row, link: Link) -> bool:
     """Tell whether a transform is made of two that others have singly, and holds no unit."""
-    if any(other.join.y in link.work for other in row.links):
+    if not is_sum(link) or any(other.join.y in link.work for other in row.links):
         return False
     layers, usual = link.layers, row.usual
     for at in range(2, len(layers) - 1):

@@ -6,7 +6,7 @@ from torch import fx
 
 from plusx.doctor.finding import Finding
 from plusx.doctor.patient import Patient
-from plusx.doctor.shortcuts.row import Layers, Link, Row, heavy
+from plusx.doctor.shortcuts.row import Layers, Link, Row, heavy, is_sum
 from plusx.graph.nodes import inside, kind
 from plusx.graph.path import NORMS
 
@@ -39,6 +39,8 @@ def source(patient: Patient) -> Iterator[Finding]:
 
 def _spans_a_unit(row: Row, link: Link) -> bool:
     """Tell whether a skip starts at the unit before: what it spans is that unit and a block."""
+    if not is_sum(link):
+        return False
     inner = [other for other in row.links if other is not link and other.join.y in link.work]
     if not any(other.join.x is link.join.x for other in inner):
         return False
@@ -49,7 +51,7 @@ def _spans_a_unit(row: Row, link: Link) -> bool:
 
 def _starts_inside(row: Row, link: Link) -> bool:
     """Tell whether the block's first layers stand before the skip, and make it a usual one."""
-    if row.usual[link.layers] > 1:
+    if not is_sum(link) or row.usual[link.layers] > 1:
         return False
     before = _before(row, link)
     return heavy(before) > 0 and any(

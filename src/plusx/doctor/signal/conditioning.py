@@ -40,7 +40,7 @@ def conditioning(patient: Patient) -> Iterator[Finding]:
 
 def _matrix(layer: nn.Module) -> Tensor | None:
     weight = layer.weight if isinstance(layer, LAYERS) else None
-    if not isinstance(weight, Tensor) or weight.shape[1] == 1 and weight.dim() > 2:
+    if not isinstance(weight, Tensor) or (weight.shape[1] == 1 and weight.dim() > 2):
         return None
     matrix = weight.detach().float().flatten(1)
-    return matrix if 1 < len(matrix) and max(matrix.shape) <= LARGEST else None
+    return matrix if len(matrix) > 1 and max(matrix.shape) <= LARGEST else None

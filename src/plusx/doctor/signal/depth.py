@@ -60,7 +60,9 @@ def depth(patient: Patient) -> Iterator[Finding | Chart]:
         )
 
 
-_HEALTHY = "healthy networks of the zoo, torchvision and timm: 0.01 to 700"
+_HEALTHY = (
+    "healthy networks of the zoo, torchvision and timm: 0.01 to 60, plain56 1500, plain110 5e6"
+)
 
 
 def _gradients(passing: Passing) -> tuple[tuple[str, ...], tuple[float, ...]]:

@@ -14,12 +14,13 @@ RECTIFIERS = {"relu", "relu6", "threshold", "gelu", "silu", "mish", "hardswish",
 """Activations that are zero, or nearly, for all that is far below zero."""
 SQUASHERS = {"sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 """Activations that are flat at both ends, and the ends."""
-FED = {
-    "conv1d", "conv2d", "conv3d", "linear", "batch_norm", "layer_norm", "group_norm",
-    "instance_norm", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d",
+NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+FED = NORMS | {
+    "conv1d", "conv2d", "conv3d", "linear", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d",
 }  # fmt: skip
 """What takes the signal itself; a gate goes into a product instead."""
-ZERO = 1e-6
+FADED = 1e-6
+"""What is left of a smooth rectifier, such as GELU, far below zero."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,16 @@ class Fired:
 
 @final
 class Firing(TorchFunctionMode):
-    """Look at every activation that runs in the block; `after` is the layer that ran last."""
+    """Look at every activation that runs in the block; `after` is the layer that ran last.
+
+    `normed` are the layers that a norm ran after.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.after = ""
         self.seen: list[Fired] = []
+        self.normed: set[str] = set()
         self._squashed: dict[int, tuple[Tensor, int]] = {}
 
     def __torch_function__(
@@ -61,6 +66,8 @@ class Firing(TorchFunctionMode):
         """Run the function, and look at what an activation gives."""
         y = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").split(".")[0].rstrip("_")
+        if name in NORMS:
+            self.normed.add(self.after)
         if name in FED and args:
             _, place = self._squashed.get(id(args[0]), (None, None))
             if place is not None:
@@ -78,7 +85,8 @@ def _fired(after: str, kind: str, y: Tensor) -> Fired:
     rows = y.movedim(dim, 0).flatten(1) if y.dim() > 1 else y.reshape(-1, 1)
     seen = Fired(after, kind, rows.shape[0], rows.shape[1], float(y.mean()), float(y.std()))
     if kind in RECTIFIERS:
-        return replace(seen, dead=float((rows.abs().amax(1) <= ZERO).float().mean()))
+        zero = 0.0 if kind.startswith("relu") else FADED
+        return replace(seen, dead=float((rows.abs().amax(1) <= zero).float().mean()))
     low, high = SQUASHERS[kind]
     near = 0.01 * (high - low)
     flat = (rows < low + near) | (rows > high - near)

@@ -1,7 +1,7 @@
 """One training pass, and what it shows of every unit, layer and activation."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,7 +36,8 @@ class Way:
 
     `carried` = ds/dx g and `made` = dt/dx g are norms of the gradient that comes to x through
     shortcut and transform, with g the gradient at y. `cut`: the shortcut has a value that follows
-    x and no history. `coefficient` = <s, x> / <x, x> where s is a multiple of x, else None.
+    x and no history; `learns`: a weight of the transform gets a gradient. `coefficient` is
+    <s, x> / <x, x> where s is a multiple of x, else None.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Way:
     carried: float
     made: float
     cut: bool
+    learns: bool
     coefficient: float | None
 
     @property
@@ -67,11 +69,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Passing:
-    """What a pass showed, in order of execution; `spread` is the logits' standard deviation."""
+    """What a pass showed, in order of execution.
+
+    `normed` are the layers that a norm follows; `spread` is the logits' standard deviation.
+    """
 
     ways: tuple[Way, ...]
     layers: tuple[Layer, ...]
     fired: tuple[Fired, ...]
+    normed: frozenset[str]
     loss: float
     classes: int
     spread: float
@@ -119,11 +125,13 @@ def _measure(patient: "Patient", model: nn.Module) -> Passing:
         if not loss.requires_grad:
             raise NotApplicable("no gradient reaches the output")
         loss.backward(retain_graph=True)
-        ways = tuple(_way(name, unit) for name, unit in tape.units.items())
+        learning = {unit.name for unit in patient.units if _learns(unit.transform)}
+        ways = tuple(_way(name, unit, learning) for name, unit in tape.units.items())
     return Passing(
         ways=ways,
         layers=tuple(_layers(layers, order)),
         fired=tuple(firing.seen),
+        normed=frozenset(firing.normed),
         loss=float(loss.detach()),
         classes=y.shape[1] if y.dim() == 2 else 0,
         spread=float(y.detach().std()),
@@ -153,14 +161,18 @@ def _layers(layers: Mapping[str, nn.Module], order: Mapping[str, None]) -> Itera
             yield Layer(name, _norm(weight), _norm(weight.grad))
 
 
-def _way(name: str, unit: UnitRecord) -> Way:
+def _learns(transform: nn.Module) -> bool:
+    return any(p.grad is not None and bool(p.grad.any()) for p in transform.parameters())
+
+
+def _way(name: str, unit: UnitRecord, learning: Container[str]) -> Way:
     x, s, t, y = unit.x, unit.shortcut, unit.transform, unit.y
     g = y.grad
     carried = made = 0.0
     if g is not None and x.requires_grad:
         carried = _through(s, x, g)
         made = _through(t, x, g)
-    learns = g is not None and x.requires_grad and x.is_floating_point() and _rms(s) > 0
+    follows = g is not None and x.requires_grad and x.is_floating_point() and _rms(s) > 0
     return Way(
         name,
         _rms(x),
@@ -170,7 +182,8 @@ def _way(name: str, unit: UnitRecord) -> Way:
         _norm(g) if g is not None else 0.0,
         carried,
         made,
-        learns and not _follows(s, x),
+        follows and not _follows(s, x),
+        name in learning,
         _coefficient(s, x),
     )
 

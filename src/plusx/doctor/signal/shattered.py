@@ -1,20 +1,25 @@
 """How alike are the gradients of neighbouring inputs?"""
 
+import math
 from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from plusx.doctor.finding import Chart, Finding, NotApplicable
 from plusx.doctor.patient import Patient
 
 __all__ = ["shattered"]
 
-POINTS = 16
-"""Along the line between two inputs, one thirtieth of it apart."""
+POINTS = 8
+STEP = 1 / 100
+"""How far they are apart on the line between two inputs."""
+PIXELS = 8 * 64 * 64
+"""Points times pixels: larger inputs get fewer points."""
 NOISE = 0.05
-PIXELS = 32 * 32
+SECONDS = 10.0
 
 
 def shattered(patient: Patient) -> Iterator[Finding | Chart]:
@@ -26,17 +31,20 @@ def shattered(patient: Patient) -> Iterator[Finding | Chart]:
     x = patient.x
     if not x.is_floating_point() or len(x) < 2 or patient.material.context:
         raise NotApplicable("the inputs have no line between them")
-    steps = torch.linspace(0, 0.5, POINTS, device=x.device, dtype=x.dtype)
+    if patient.budget.left < SECONDS:
+        raise NotApplicable("there is no time left for it")
+    points = min(POINTS, max(4, PIXELS // math.prod(x.shape[2:])))
+    steps = STEP * torch.arange(points, device=x.device).to(x.dtype)
     steps = steps.reshape(-1, *(1,) * (x.dim() - 1))
     line = ((1 - steps) * x[:1] + steps * x[1:2]).requires_grad_()
-    y = patient.logits(patient.model.train(), line)
+    y = patient.logits(_normalising(patient.model), line)
     weights = torch.linspace(-1, 1, y[0].numel(), device=y.device, dtype=y.dtype)
     (grad,) = torch.autograd.grad((y.flatten(1) * weights).sum(), line)
     likeness = _by_distance(grad.flatten(1))
     if likeness is None:
         raise NotApplicable("the inputs get no gradient")
     near = float(likeness[0])
-    bad = near < NOISE
+    bad = near < NOISE and not patient.units
     yield Finding(
         check="signal.shattered",
         verdict="warning" if bad else "fine",
@@ -44,7 +52,8 @@ def shattered(patient: Patient) -> Iterator[Finding | Chart]:
         if bad
         else "Neighbouring inputs have gradients that are alike",
         figure=f"cosine {near:.2f} between neighbours on a line of inputs",
-        threshold=f"{NOISE:g}; white noise has 0",
+        threshold=f"{NOISE:g} in a network without units; white noise has 0, of the zoo's at the "
+        "start resnet20 0.89, resnet110 0.54, plain20 0.29, plain56 0.01",
         cause="gradient shattered" if bad else "",
         why="over many layers without shortcuts the gradient of one image says nothing of the "
         "next (Balduzzi et al. 2017)"
@@ -58,11 +67,20 @@ def shattered(patient: Patient) -> Iterator[Finding | Chart]:
         title="Likeness of gradients by distance",
         caption="The cosine between the gradients of two inputs, by their distance on the line "
         "between two images.",
-        x=tuple(float(k + 1) / (2 * (POINTS - 1)) for k in range(POINTS - 1)),
+        x=tuple(STEP * (k + 1) for k in range(len(likeness))),
         lines={"cosine": tuple(likeness.tolist())},
         x_label="share of the distance between two images",
         y_label="cosine",
     )
+
+
+def _normalising(model: nn.Module) -> nn.Module:
+    """Let nothing be drawn at random, and batch norms take the line's own statistics."""
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+    return model
 
 
 def _by_distance(grad: Tensor) -> Tensor | None:
