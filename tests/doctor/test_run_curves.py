@@ -174,6 +174,7 @@ def test_validation_images_that_stand_in_training(tmp_path: Path) -> None:
     assert _troubles(found) == {"splits overlap": "warning"}
 
 
+@pytest.mark.full
 def test_a_cheap_model_that_does_better_tells_of_underfitting(tmp_path: Path) -> None:
     model = plusx.create("resnet8", num_classes=10, in_channels=1)
     dull = [

@@ -17,7 +17,7 @@ FAR = 4.0  # mean or deviation; ImageNet's figures on any photographs: means to 
 TINY = 0.02  # deviation
 APART, RATIO = 1.0, 2.0  # of two splits: means in deviations, deviations; clean: 0.1 and 1.1
 MOST = 64  # images that are looked at
-CONSTANT = 0.01  # deviation of a channel over the others' median
+CONSTANT = 0.001  # deviation of a channel over the largest of the others
 
 
 def scale(patient: Patient) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def constant(patient: Patient) -> Iterator[Finding]:
         figure=f"channel {', '.join(map(str, channels))} of {x.shape[1]} is constant"
         if channels
         else f"{x.shape[1]} channels of {len(x[:MOST])} images",
-        threshold=f"a deviation above {CONSTANT:.0%} of the other channels'",
+        threshold=f"a deviation above {CONSTANT:.1%} of the other channels'",
         place=f"input, channel {channels[0]}" if channels else "",
         cause="channel constant" if channels else "",
         why="what it showed never reaches the network" if channels else "",
