@@ -68,7 +68,7 @@ def _by_design(patient: Patient, count: int) -> str:
         name = patient.expect or (config.name if config else "")
         options = dict(config.options) if config and config.name == name else None
     else:
-        known = nearest(patient.outline, classes)
+        (known,) = nearest(patient.outline, classes)
         if known.off:
             return ""
         name, options = known.name, None

@@ -30,14 +30,14 @@ def _counts() -> dict[str, dict[str, int]]:
     return counts
 
 
-def nearest(given: Outline, num_classes: int) -> Known:
-    """Return the network of the zoo with the nearest count of parameters, then of units.
+def nearest(given: Outline, num_classes: int, *, count: int = 1) -> list[Known]:
+    """Return the networks of the zoo with the nearest counts of parameters, then of units.
 
     The first and the last layer are counted as if images had the zoo's channels and classes.
     """
-    return min(
-        _all(given, num_classes), key=lambda known: (known.off, abs(known.units - len(given.rows)))
-    )
+    units = len(given.rows)
+    known = _all(given, num_classes)
+    return sorted(known, key=lambda each: (each.off, abs(each.units - units)))[:count]
 
 
 def _all(given: Outline, num_classes: int) -> Iterator[Known]:

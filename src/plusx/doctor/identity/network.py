@@ -18,6 +18,8 @@ LARGE = 100_000_000
 """A known network of more parameters is named, and not built to compare with."""
 NEAR = 0.05
 """A network whose parameters are farther from all known ones, as a share, is one of its own."""
+TRIED = 4
+"""So many of the nearest known networks are compared layer by layer."""
 NEVER_MEANT = {
     "no shortcut",
     "two blocks under one skip",
@@ -119,22 +121,27 @@ def _by_params(patient: Patient, name: str) -> Finding:
 
 def _by_counts(patient: Patient) -> Finding:
     """Name the known network that has the same counts; another one is no trouble."""
-    given = patient.outline
-    classes = _classes(patient)
-    known = nearest(given, classes)
-    if known.off > NEAR or (known.units != len(given.rows) and known.off):
+    given, classes = patient.outline, _classes(patient)
+    known = [
+        each
+        for each in nearest(given, classes, count=TRIED)
+        if not each.off or (each.off <= NEAR and each.units == len(given.rows))
+    ]
+    for place, each in enumerate(known):
+        if each.params > LARGE:
+            return _fine(f"It has the parameters of {each.name}", given, each.name)
+        other = meant(each.name, _inputs(patient), num_classes=classes)
+        found = difference(given, other)
+        if found is None:
+            return _fine(f"It is {each.name}", given, each.name)
+        if not each.off and found.cause in NEVER_MEANT:
+            return _other(each.name, given, other, found, expected=False)
+        if place == 0:
+            first = each, found
+    if not known or (first[0].off and first[1].cause in OF_ITS_OWN):
         return _fine("It is a network of its own, none of the zoo", given, "")
-    if known.params > LARGE:
-        return _fine(f"It has the parameters of {known.name}", given, known.name)
-    found = difference(given, meant(known.name, _inputs(patient), num_classes=classes))
-    if found is None:
-        return _fine(f"It is {known.name}", given, known.name)
-    if not known.off and found.cause in NEVER_MEANT:
-        other = meant(known.name, _inputs(patient), num_classes=classes)
-        return _other(known.name, given, other, found, expected=False)
-    if known.off and found.cause in OF_ITS_OWN:
-        return _fine("It is a network of its own, none of the zoo", given, "")
-    return _fine(f"The nearest known network is {known.name}, but for: {found.words}", given, "")
+    said = f"The nearest known network is {first[0].name}, but for: {first[1].words}"
+    return _fine(said, given, "")
 
 
 def _fine(title: str, given: Outline, name: str) -> Finding:
