@@ -188,6 +188,17 @@ def test_one_parameter_in_two_layers() -> None:
     assert causes(shared, model) == ["weights shared"]
 
 
+def test_what_every_block_of_a_class_ties_may_be_meant() -> None:
+    model = Net()
+    for block in model.blocks:
+        block.norm2 = block.norm1
+    (finding,) = found(shared, model)
+    assert (finding.cause, finding.verdict) == ("weights shared", "warning")
+    model.blocks[1].norm2 = nn.BatchNorm2d(6)
+    (finding,) = found(shared, model)
+    assert (finding.cause, finding.verdict) == ("weights shared", "wrong")
+
+
 def test_another_name_for_a_layer_and_a_layer_handed_down_are_fine() -> None:
     model = Net()
     model.classifier = model.head

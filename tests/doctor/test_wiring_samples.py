@@ -24,9 +24,16 @@ def changed(**methods) -> Net:
 
 
 @pytest.mark.parametrize("look", ALL)
-@pytest.mark.parametrize("name", ["resnet8", "rezero_resnet20", "skipinit_resnet20", "vit_tiny"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet8",
+        "rezero_resnet20",
+        "skipinit_resnet20",
+        pytest.param("vit_tiny_patch4_32", marks=pytest.mark.full),
+    ],
+)
 def test_healthy_networks_are_fine(look, name: str) -> None:
-    name = "vit_tiny_patch4_32" if name == "vit_tiny" else name
     model = create(name, num_classes=5)
     side = 32 if name.startswith("vit") else 16
     assert causes(look, model, torch.randn(4, 3, side, side)) == []

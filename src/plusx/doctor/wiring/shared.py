@@ -1,6 +1,6 @@
 """Does a layer or parameter stand in two places?"""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from plusx.doctor.finding import Finding, Verdict
 from plusx.doctor.patient import Patient, evaluating
 from plusx.doctor.wiring.passes import few
+from plusx.doctor.wiring.tied import everywhere, tied
 from plusx.tape import watch
 
 __all__ = ["shared"]
@@ -26,12 +27,8 @@ def shared(patient: Patient) -> Iterator[Finding]:
     Embedding and head of a language model are tied by design, a recurrent network calls its cells
     by design, and what has no weights may be used as often as one likes.
     """
-    calls = _calls(patient)
-    trouble = (
-        _twice(patient.model, calls)
-        or _instead(patient.model, calls)
-        or _norm(patient.model, calls)
-    )
+    model, calls = patient.model, _calls(patient)
+    trouble = _twice(model, calls) or _instead(model, calls) or _norm(model, calls)
     often = [name for name, count in calls.items() if count > 1]
     again = f"; {len(often)} layers are called again, as in a recurrence" if often else ""
     yield trouble or Finding(
@@ -44,10 +41,11 @@ def shared(patient: Patient) -> Iterator[Finding]:
 
 
 def _twice(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
-    pairs = _tied(model, calls)
+    pairs = tied(model, calls)
+    meant = bool(pairs) and all(everywhere(model, *pair) for pair in pairs)
     return (
         _finding(
-            "wrong",
+            "warning" if meant else "wrong",
             title="One parameter stands in two places",
             figure=f"{len(pairs)} of {sum(1 for _ in model.parameters())} parameters; "
             f"{pairs[0][0]} is {pairs[0][1]}",
@@ -107,38 +105,6 @@ def _finding(
         next=next,
         weight=3,
     )
-
-
-def _tied(model: nn.Module, calls: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return pairs of addresses of one parameter that are not tied by design."""
-    places: dict[nn.Parameter, list[tuple[str, nn.Module]]] = defaultdict(list)
-    for address, module in model.named_modules(remove_duplicate=False):
-        for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-            places[parameter].append((f"{address}.{name}".lstrip("."), module))
-    first = {module: name for name, module in model.named_modules()}
-    return [
-        (rows[0][0], rows[1][0])
-        for rows in places.values()
-        if len(rows) > 1
-        and not _by_design([module for _, module in rows])
-        and not _handed_down([address for address, _ in rows])
-        and not (_one(rows) and calls and calls[first[rows[0][1]]] == 1)  # another name for it
-    ]
-
-
-def _one(rows: list[tuple[str, nn.Module]]) -> bool:
-    return len({module for _, module in rows}) == 1
-
-
-def _handed_down(addresses: list[str]) -> bool:
-    """Say whether a layer stands in one place above the others: it was made there for them all."""
-    depths = sorted(address.count(".") for address in addresses)
-    return depths[0] < depths[1]
-
-
-def _by_design(modules: list[nn.Module]) -> bool:
-    """Embeddings are tied to a head, and an activation with a slope is often one for all."""
-    return any(isinstance(m, nn.Embedding | nn.PReLU) for m in modules)
 
 
 def _calls(patient: Patient) -> Counter[str]:
