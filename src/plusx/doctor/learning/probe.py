@@ -19,7 +19,7 @@ CHECK = "learning.data"
 SHARE = 0.05  # of the budget: 3 s of a minute
 STEPS, FEWEST = 40, 20
 ENDS = 6  # steps at both ends that are compared
-LEAST = 0.02  # share by which the loss must fall; healthy networks of the zoo: 0.1 and more
+LEAST = 0.02  # share by which the loss must fall; on Fashion-MNIST 0.33 in resnet20, 0.1 in a ViT
 
 
 def probe(patient: Patient) -> Iterator[Finding]:

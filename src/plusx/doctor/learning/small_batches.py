@@ -23,7 +23,7 @@ SHARE = 0.04  # of the budget: 2.4 s of a minute
 SMALL = 8  # images at once, below which Wu and He see batch norm fall behind
 SIZES = (2, 4, 8)
 DRAWS = 3
-NOISE = 0.5  # share of a logit's deviation from image to image
+NOISE = 0.5  # share of a logit's deviation from image to image; resnet20 0.74 at 2, 0.48 at 4
 
 
 def small_batches(patient: Patient) -> Iterator[Finding]:
