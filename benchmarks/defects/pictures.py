@@ -116,6 +116,15 @@ def constant_channel() -> Material:
     return material(train, val, test, spec=spec)
 
 
+def three_larger() -> Material:
+    """Three files are larger than all others."""
+    healthy = digits()
+    assert healthy.train is not None
+    count = len(healthy.train.labels)
+    sizes = tuple((640, 480) if at in (7, 70, 700) else (32, 32) for at in range(count))
+    return replace(healthy, train=replace(healthy.train, sizes=sizes))
+
+
 def augmented(change: Callable[[Tensor, Generator], Tensor]) -> Material:
     return replace(digits(), augment=change)
 
@@ -194,6 +203,12 @@ DEFECTS = (
         lambda: on(bgr_in_test, channels=3, ours=True),
     ),
     Defect("green is zero", HAND, ("channel constant",), lambda: on(constant_channel, channels=3)),
+    Defect(
+        "three files of another size",
+        OURS,
+        ("odd sizes",),
+        lambda: on(three_larger, ours=True),
+    ),
     Defect(
         "crops of an eighth of a side",
         OURS,

@@ -19,6 +19,7 @@ CHECK = "images.channels"
 ALIKE = 0.98  # correlation of the middle channels of an image and of what the network gets of it
 CERTAIN = 8.0  # deviations
 LIKELY = 5.0  # CIFAR-10's first 500 images: red over blue by 9, photos (220 of them) by 9
+FITTING = 0.01  # of a full pixel: what is measured on a part of the images differs by less
 MOST, MOST_STORED = 300, 5000
 
 
@@ -38,6 +39,7 @@ def channels(patient: Patient) -> Iterator[Finding]:
         raise NotApplicable("no images of three channels were given")
     ways: tuple[tuple[Callable[[Material], _Evidence | None], bool], ...] = (
         (_against_stored, True),
+        (_against_spec, True),
         (_against_test, True),
         (_against_nature, False),
     )
@@ -91,6 +93,27 @@ def _against_stored(material: Material) -> _Evidence | None:
         "above 0; -1 is the other way round",
         "input",
         swapped=len(kept) >= 8 and float(kept.median()) < -0.5,
+    )
+
+
+def _against_spec(material: Material) -> _Evidence | None:
+    """Hold the stored images' means and deviations of red and blue against the specified ones."""
+    raw, spec = material.train, material.spec
+    if raw is None or spec is None or raw.images.shape[1] != 3:
+        return None
+    images = raw.images[:MOST_STORED].float() / 255
+    stored = torch.stack([images.mean((0, 2, 3)), images.std((0, 2, 3))])
+    meant = torch.tensor([spec.mean, spec.std])
+    ends = torch.tensor([0, 2])
+    apart, turned = (
+        float((stored[:, ends] - meant[:, other]).abs().mean()) for other in (ends, ends.flip(0))
+    )
+    return _Evidence(
+        f"means and deviations of red and blue lie {apart:.3f} from what they are normalised with, "
+        f"{turned:.3f} once swapped",
+        f"above {4 * FITTING:g}, and below {FITTING:g} once swapped: measured on the same images",
+        "normalisation",
+        swapped=apart > 4 * FITTING and turned < FITTING,
     )
 
 
