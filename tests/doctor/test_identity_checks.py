@@ -192,3 +192,10 @@ def test_a_check_leaves_the_network_as_it_was(check: str) -> None:
     after = patient.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert all(module.training for module in patient.model.modules())
+
+
+def test_biases_are_counted_where_there_are_no_logits() -> None:
+    layers: list[nn.Module] = []
+    for _ in range(3):
+        layers += [nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()]
+    assert troubles("bias", patient_of(nn.Sequential(*layers))) == [("warning", "bias before norm")]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.identity.known import nearest
 from plusx.doctor.identity.meant import meant
+from plusx.doctor.identity.seen import classes_of
 from plusx.doctor.patient import Patient
 from plusx.zoo import Network
 
@@ -62,7 +63,7 @@ def _by_design(patient: Patient, count: int) -> str:
     """Return the known network that this is, if it has as many such biases (VGG has)."""
     model = patient.model
     inputs = (patient.x[:2], *patient.context(patient.x[:2]))
-    classes = patient.num_classes
+    classes = classes_of(patient)
     config = model.config if isinstance(model, Network) else None
     if patient.expect or config is not None:
         name = patient.expect or (config.name if config else "")

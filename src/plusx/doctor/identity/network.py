@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.finding import Finding
 from plusx.doctor.identity.difference import difference
 from plusx.doctor.identity.known import nearest
 from plusx.doctor.identity.meant import meant, params_of
 from plusx.doctor.identity.outline import Outline
+from plusx.doctor.identity.seen import classes_of
 from plusx.doctor.identity.unlike import Difference
 from plusx.doctor.patient import Patient
 from plusx.zoo import Network
@@ -59,14 +60,14 @@ def network(patient: Patient) -> Iterator[Finding]:
         same = config is not None and config.name == patient.expect
         options = dict(config.options) if config is not None and same else None
         other = meant(
-            patient.expect, _inputs(patient), num_classes=_classes(patient), options=options
+            patient.expect, _inputs(patient), num_classes=classes_of(patient), options=options
         )
         yield _against(patient.expect, patient.outline, other, expected=True)
     elif config is not None:
         made = meant(
             config.name,
             _inputs(patient),
-            num_classes=_classes(patient),
+            num_classes=classes_of(patient),
             options=dict(config.options),
         )
         yield _against(config.name, patient.outline, made, expected=False)
@@ -104,7 +105,7 @@ def _other(
 def _by_params(patient: Patient, name: str) -> Finding:
     """Compare what can be compared of a network whose graph cannot be seen."""
     params = sum(parameter.numel() for parameter in patient.model.parameters())
-    other = params_of(name, patient.x, _classes(patient))
+    other = params_of(name, patient.x, classes_of(patient))
     same = params == other
     return Finding(
         check=CHECK,
@@ -121,7 +122,7 @@ def _by_params(patient: Patient, name: str) -> Finding:
 
 def _by_counts(patient: Patient) -> Finding:
     """Name the known network that has the same counts; another one is no trouble."""
-    given, classes = patient.outline, _classes(patient)
+    given, classes = patient.outline, classes_of(patient)
     known = [
         each
         for each in nearest(given, classes, count=TRIED)
@@ -162,10 +163,3 @@ def _counts(of: Outline) -> str:
 
 def _inputs(patient: Patient) -> tuple[object, ...]:
     return (patient.x[:2], *patient.context(patient.x[:2]))
-
-
-def _classes(patient: Patient) -> int:
-    try:
-        return patient.num_classes
-    except NotApplicable:
-        return 1000

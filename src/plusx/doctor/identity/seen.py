@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from plusx.catalog import family_of
+from plusx.doctor.finding import NotApplicable
 from plusx.doctor.identity.outline import Outline, outline
 from plusx.errors import InputError
 from plusx.zoo import Network
@@ -11,7 +12,7 @@ from plusx.zoo.network import images
 if TYPE_CHECKING:
     from plusx.doctor.patient import Patient
 
-__all__ = ["outline_of"]
+__all__ = ["classes_of", "outline_of"]
 
 
 def outline_of(patient: "Patient") -> Outline | str:
@@ -28,3 +29,11 @@ def outline_of(patient: "Patient") -> Outline | str:
     except (InputError, RuntimeError, TypeError, KeyError, AttributeError) as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         return f"its graph cannot be seen: {words}"
+
+
+def classes_of(patient: "Patient") -> int:
+    """Return the classes of its logits; a number that no head has to fit where it gives none."""
+    try:
+        return patient.num_classes
+    except NotApplicable:
+        return 1000
