@@ -24,7 +24,7 @@ LAYERS = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
     nn.Linear,
 )  # fmt: skip
-PIXELS = 8 * 64 * 64
+PIXELS = 4 * 32 * 32
 """Images of a pass times their pixels: a larger one tells no more and takes its time."""
 LEAST = 4
 """Fewer are no batch to normalise by."""
@@ -84,7 +84,7 @@ class Passing:
 
 
 def some(patient: "Patient") -> Tensor:
-    """Return the first inputs: 16 vectors, 8 images, or fewer where they are large."""
+    """Return the first inputs: 16 vectors, 8 small images, 4 of 32 pixels or more."""
     x = patient.x
     if patient.material.context:  # an adjacency belongs to just these
         return x
@@ -182,7 +182,7 @@ def _way(name: str, unit: UnitRecord, learning: Container[str]) -> Way:
         _norm(g) if g is not None else 0.0,
         carried,
         made,
-        follows and not _follows(s, x),
+        follows and carried == 0 and not _follows(s, x),
         name in learning,
         _coefficient(s, x),
     )
