@@ -60,7 +60,7 @@ def _until_changed(
 ) -> tuple[int, Tensor]:
     """Take steps until the weights change; return how many it took, 0 where they never do."""
     before = all_weights(model)
-    x, labels = patient.x[:8], patient.y[:8]
+    x, labels = patient.x[:4], patient.y[:4]
     for count in range(1, MOST + 1):
         take_step(patient, model, optimizer, x, labels)
         after = all_weights(model)
@@ -83,7 +83,7 @@ def _second(
     assert copy is not None
     for parameter, grad in zip(model.parameters(), grads, strict=True):
         parameter.grad = grad  # a copy comes without
-    x, labels = patient.x[:8].flip(0), patient.y[:8]
+    x, labels = patient.x[:4].flip(0), patient.y[:4]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         for _ in range(count):

@@ -21,7 +21,7 @@ def logits_wanted(patient: Patient) -> Iterator[Finding]:
     """Hold what the network answers, logits or probabilities, against what the loss takes."""
     count = number_of_answers(patient)
     with evaluating(patient.model), torch.no_grad():
-        y = patient.logits(patient.model, patient.x).float()
+        y = patient.logits(patient.model, patient.x[:8]).float()
     kind = "softmax" if are_shares(y) else "sigmoid" if _bounded(patient, y) else ""
     if not kind:
         span = f"from {float(y.min()):.3g} to {float(y.max()):.3g}"
@@ -71,7 +71,7 @@ def _bounded(patient: Patient, y: Tensor) -> bool:
         return False
     with evaluating(model), torch.no_grad():
         layers[-1].weight.mul_(100).add_(torch.randn_like(layers[-1].weight))
-        large = patient.logits(model, patient.x).float()
+        large = patient.logits(model, patient.x[:8]).float()
     return bool(((large >= 0) & (large <= 1)).all()) and not torch.equal(large, y)
 
 

@@ -31,7 +31,7 @@ def output_of_step(patient: Patient, *, times: int = 1) -> Seen:
     if optimizer is None:
         raise NotApplicable("the optimizer is not known; give training=Training(optimizer=...)")
     with evaluating(model), torch.no_grad():
-        labels = patient.logits(model, patient.x[:8]).argmin(1)
+        labels = patient.logits(model, patient.x[:4]).argmin(1)
     seen: list[Tensor] = []
 
     def see(name: str, x: Tensor, y: Tensor) -> None:
@@ -39,7 +39,7 @@ def output_of_step(patient: Patient, *, times: int = 1) -> Seen:
             y.retain_grad()
             seen.append(y)
 
-    x = torch.cat([patient.x[:8]] * times)
+    x = torch.cat([patient.x[:4]] * times)
     with watch({"": model}, see):
         take_step(patient, model, optimizer, x, labels.repeat(times))
     if not seen or seen[-1].grad is None:
