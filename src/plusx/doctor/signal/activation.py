@@ -41,7 +41,7 @@ def activation(patient: Patient) -> Iterator[Finding]:
         )
 
 
-_HEALTHY = "healthy networks, 32 of the zoo and 16 of timm: up to 75%"
+_HEALTHY = "healthy networks, 32 of the zoo and 14 of timm: up to 75%"
 
 
 def squashed(passing: Passing) -> list[Fired]:

@@ -60,7 +60,7 @@ def depth(patient: Patient) -> Iterator[Finding | Chart]:
         )
 
 
-_HEALTHY = "healthy networks, 32 of the zoo and 16 of timm: 0.01 to 60, plain56 1500, plain110 5e6"
+_HEALTHY = "healthy networks, 32 of the zoo and 14 of timm: 0.01 to 60, plain56 1500, plain110 5e6"
 
 
 def _gradients(passing: Passing) -> tuple[tuple[str, ...], tuple[float, ...]]:
