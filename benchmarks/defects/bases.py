@@ -39,14 +39,13 @@ def adam(model: nn.Module, rate: float = 1e-3) -> torch.optim.Optimizer:
 
 def peer(library: str, name: str, *, small: bool = True) -> nn.Module:
     """Make a torchvision or timm resnet; `small` with the stem that people give it at 32 pixels."""
-    import timm
 
     import peers  # registers the operators without which torchvision does not import
 
     if library == "torchvision":
         model = peers.torchvision.models.get_model(name, num_classes=10)
     else:
-        model = timm.create_model(name, num_classes=10)
+        model = peers.timm.create_model(name, num_classes=10)
     if small:
         model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")

@@ -93,12 +93,10 @@ def of_zoo(name: str) -> Case:
 
 
 def of_peer(library: str, name: str) -> Case:
-    import timm
-
     import peers
 
     if library == "timm":
-        model: nn.Module = timm.create_model(name, num_classes=10)
+        model: nn.Module = peers.timm.create_model(name, num_classes=10)
     else:
         model = peers.torchvision.models.get_model(name, num_classes=10, weights=None)
     size = 224 if name.startswith(FIXED) else 96

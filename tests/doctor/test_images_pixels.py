@@ -9,7 +9,7 @@ from images_samples import asked, causes, digits, generator
 from torch import Generator, Tensor, nn
 
 from plusx.data import InputSpec
-from plusx.doctor import Material, Raw
+from plusx.doctor import Finding, Material, Raw
 from plusx.doctor.images.signature import signatures
 
 
@@ -112,13 +112,17 @@ def test_a_test_split_that_is_swapped() -> None:
 
 def test_photographs_that_all_are_swapped_are_worth_a_look() -> None:
     material = _coloured()
+    assert material.spec is not None
     swapped = replace(
         material,
         train=_turned(material.train),
         test=_turned(material.test),
         x=material.x.flip(1),
+        spec=replace(material.spec, mean=material.spec.mean[::-1], std=material.spec.std[::-1]),
     )
     assert causes(asked(swapped, "channels")) == {"channels swapped": "warning"}
+    measured_before = replace(swapped, spec=material.spec)
+    assert causes(asked(measured_before, "channels")) == {"channels swapped": "wrong"}
 
 
 def test_grey_images_have_no_colours_to_swap() -> None:
@@ -221,11 +225,12 @@ def test_digits_must_not_be_mirrored(axes: tuple[int, ...]) -> None:
 
 
 def test_a_few_images_of_another_size() -> None:
-    raw = _raw(digits())
-    alike = tuple((8, 8) for _ in raw.labels)
-    assert causes(asked(replace(digits(), train=replace(raw, sizes=alike)), "sizes")) == {}
-    odd = ((64, 9), *alike[1:])
-    found = asked(replace(digits(), train=replace(raw, sizes=odd)), "sizes")
-    assert causes(found) == {"odd sizes": "warning"} and found[0].place == raw.names[0]
-    various = tuple((8 + i % 40, 8) for i in range(len(alike)))
-    assert causes(asked(replace(digits(), train=replace(raw, sizes=various)), "sizes")) == {}
+    def found(sizes: dict[tuple[int, int], tuple[int, str]]) -> list[Finding]:
+        return asked(replace(digits(), sizes=sizes), "sizes")
+
+    assert causes(found({(8, 8): (500, "a.png")})) == {}
+    odd = found({(64, 9): (2, "b.png"), (8, 8): (500, "a.png")})
+    assert causes(odd) == {"odd sizes": "warning"} and odd[0].place == "b.png"
+    assert "500 of 502" in odd[0].figure
+    assert causes(found({(8 + i, 8): (12, f"{i}.png") for i in range(40)})) == {}
+    assert found({})[0].verdict == "not applicable"
