@@ -42,13 +42,18 @@ def watch(
     x is the module's first argument. The hooks are gone when the block ends, also when it raises.
     """
 
-    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def call(module: nn.Module, inputs: tuple[Tensor, ...], y: Tensor) -> None:
-            see(name, inputs[0], y)
+    def hook(name: str) -> Callable[..., None]:
+        def call(
+            module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], y: Tensor
+        ) -> None:
+            see(name, inputs[0] if inputs else next(iter(named.values())), y)
 
         return call
 
-    handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
+    handles = [
+        module.register_forward_hook(hook(name), with_kwargs=True)
+        for name, module in modules.items()
+    ]
     try:
         yield
     finally:

@@ -52,6 +52,8 @@ def test_grey_among_colour_and_sizes(make: Make, tmp_path: Path) -> None:
     assert (data.input.channels, data.input.size) == (3, 16)
     assert "1 grey image(s) among 21 are used as colour images." in data.notes
     assert any("16 to 20 pixels" in note for note in data.notes)
+    assert {size: count for size, (count, _) in data.sizes.items()} == {(16, 16): 20, (20, 12): 1}
+    assert data.sizes[20, 12][1] == "cat/grey.png"
     draw(folder / "cat/large.png", size=(100, 80))
     data = open_data(str(folder))
     assert (data.input.size, data.input.stored, data.policy.padding) == (224, 256, 0)

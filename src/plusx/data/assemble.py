@@ -1,7 +1,7 @@
 """The last step of every reader: entries and their images become a data set."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import torch
@@ -37,6 +37,7 @@ class Found:
     broken: tuple[Broken, ...]
     notes: tuple[str, ...]
     workers: int
+    sizes: Mapping[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
 
 
 def assemble(
@@ -69,6 +70,7 @@ def assemble(
         broken=found.broken,
         notes=notes,
         workers=found.workers,
+        sizes=found.sizes,
     )
 
 

@@ -1,7 +1,7 @@
 """A data set that is open: three splits of images, in memory or on disk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import BinaryIO, NamedTuple, Protocol
@@ -146,7 +146,8 @@ class Data:
     """A data set: its input, its augmentation, its splits, and what was found and chosen.
 
     `workers` is how many processes should read batches (0 where the images are in memory).
-    Each note is one plain sentence.
+    Each note is one plain sentence. `sizes` tells of each (width, height) that image files have how
+    many have it, and the first of them; nothing where the set is not one of image files.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Data:
     broken: tuple[Broken, ...]
     notes: tuple[str, ...]
     workers: int
+    sizes: Mapping[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
 
     @property
     def in_memory(self) -> bool:

@@ -1,6 +1,6 @@
 """A data set of image files: found, looked at, and decoded into memory if they fit."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -69,6 +69,7 @@ def open_files(
         broken=tuple(broken),
         notes=(*layout.notes, *colours, sizes),
         workers=0 if fits else workers,
+        sizes=_sizes(headers),
     )
     parts = complete(given, layout.classes, seed=seed)
     return assemble(found, parts, images, progress=progress)
@@ -80,6 +81,15 @@ def channels_of(headers: Collection[Header]) -> tuple[int, tuple[str, ...]]:
     if grey in (0, len(headers)):
         return (1 if grey else 3), ()
     return 3, (f"{grey} grey image(s) among {len(headers)} are used as colour images.",)
+
+
+def _sizes(headers: Mapping[str, Header]) -> dict[tuple[int, int], tuple[int, str]]:
+    """Count the images of each (width, height), and name the first."""
+    found: dict[tuple[int, int], tuple[int, str]] = {}
+    for name, header in headers.items():
+        count, first = found.get(header[:2], (0, name))
+        found[header[:2]] = count + 1, first
+    return found
 
 
 def _on_disk(disk: OnDisk) -> Select:

@@ -1,7 +1,7 @@
 """Material: the images and labels that a network is examined with."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from torch import Generator, Tensor
 
@@ -12,15 +12,11 @@ __all__ = ["Material", "Raw"]
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Images as they are stored, uint8 (N, C, H, W), with labels int64 (N,) and their names.
-
-    `sizes` are the (width, height)s of their files, where these are known.
-    """
+    """Images as they are stored, uint8 (N, C, H, W), with labels int64 (N,) and their names."""
 
     images: Tensor
     labels: Tensor
     names: tuple[str, ...]
-    sizes: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +27,7 @@ class Material:
     up (`real` is False) and no check judges what a network makes of it. `test_x`, `test_y` are of
     the test split; `train`, `val` and `test` are the stored images (a part of large sets).
     `augment(images, generator)` turns stored images into those that training sees, uint8.
+    `sizes` is that of `Data`.
     """
 
     x: Tensor
@@ -45,4 +42,5 @@ class Material:
     spec: InputSpec | None = None
     augment: Callable[[Tensor, Generator], Tensor] | None = None
     notes: tuple[str, ...] = ()
+    sizes: Mapping[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
     samples: int | None = None  # training images in all, where that is known

@@ -48,6 +48,7 @@ def of_data(
         spec=data.input,
         augment=augmented or partial(_cropped, data),
         notes=data.notes,
+        sizes=data.sizes,
         samples=len(data.train),
     )
 

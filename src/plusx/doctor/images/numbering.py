@@ -63,7 +63,7 @@ def _compare(found: Study, other: Labelled) -> Iterator[Finding]:
 
 def _best(guesses: Tensor, labels: Tensor) -> tuple[dict[int, int], float]:
     """Return the numbering {training: other} under which most labels fit, and their share."""
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+    from scipy.optimize import linear_sum_assignment
 
     size = int(max(guesses.max(), labels.max())) + 1
     counts = torch.bincount(guesses * size + labels, minlength=size * size).view(size, size)

@@ -1,10 +1,8 @@
 """Are all images of one size but for a few?"""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.images.splits import raw_splits
 from plusx.doctor.patient import Patient
 
 __all__ = ["sizes"]
@@ -16,25 +14,24 @@ LEAST = 50
 
 def sizes(patient: Patient) -> Iterator[Finding]:
     """Count the sizes of the stored files, where they are known."""
-    raws = raw_splits(patient.material).values()
-    known = [(name, size) for raw in raws if raw.sizes for name, size in zip(raw.names, raw.sizes)]
-    if len(known) < LEAST:
+    found = patient.material.sizes
+    total = sum(count for count, _ in found.values())
+    if total < LEAST:
         raise NotApplicable("the sizes of the files are not known, or there are fewer than 50")
-    counts = Counter(size for _, size in known)
-    usual, count = counts.most_common(1)[0]
-    odd = [(name, size) for name, size in known if size != usual]
-    trouble = bool(odd) and count >= MOST_ALIKE * len(known)
-    few = ", ".join(f"{name} {size[0]}x{size[1]}" for name, size in odd[:3])
+    usual = max(found, key=lambda size: found[size][0])
+    count = found[usual][0]
+    odd = [f"{name} {size[0]}x{size[1]}" for size, (_, name) in found.items() if size != usual]
+    trouble = bool(odd) and count >= MOST_ALIKE * total
     yield Finding(
         check=CHECK,
         verdict="warning" if trouble else "fine",
         title="A few images have another size than all others"
         if trouble
         else "No image stands out by its size",
-        figure=f"{count} of {len(known)} images are {usual[0]}x{usual[1]}"
-        + (f"; not {few}" if trouble else ""),
+        figure=f"{count} of {total} images are {usual[0]}x{usual[1]}"
+        + (f"; not {', '.join(odd[:3])}" if trouble else ""),
         threshold=f"all, or fewer than {MOST_ALIKE:.0%}",
-        place=odd[0][0] if trouble else "",
+        place=odd[0].partition(" ")[0] if trouble else "",
         cause="odd sizes" if trouble else "",
         why="they come from elsewhere, and are stretched or cut as no other is" if trouble else "",
         next="look at these files; leave them out, or bring them to the size of the others"
