@@ -1,5 +1,6 @@
 """Case, what the doctor is given; Defect, one small change to it and the cause that it must get."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plusx.doctor import Diagnosis, Material, Training, examine
+from plusx.doctor.budget import Budget
 from plusx.doctor.causes import CAUSES
 
 __all__ = ["Case", "Defect", "Verdict", "make_verdict", "usual"]
@@ -27,14 +29,15 @@ class Case:
     expect: str | None = None
     run: Path | None = None
 
-    def examine(self, budget: str) -> Diagnosis:
+    def examine(self, seconds: float) -> Diagnosis:
+        """Examine within seconds of work: what else the machine does changes nothing."""
         given = {"run": self.run} if self.run is not None else {}
         return examine(
             self.model,
             self.data,
             expect=self.expect,
             training=self.training,
-            budget=budget,
+            budget=Budget(seconds, clock=time.thread_time),
             **given,
         )
 

@@ -1,6 +1,7 @@
 """The defect bench: what is broken gets its cause, what is not is left alone."""
 
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def asked(case: Case, sections: set[str]) -> Diagnosis:
     patient = Patient(
         case.model,
         case.data,
-        budget=Budget.parse("5m"),  # the machine may be busy: nothing is left out
+        budget=Budget(60, clock=time.thread_time),  # the machine may be busy
         training=case.training,
         expect=case.expect,
         run=case.run,

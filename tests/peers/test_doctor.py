@@ -17,5 +17,5 @@ from defects import DEFECTS, Defect, make_verdict
     "defect", [d for d in DEFECTS if d.of_peers][::3], ids=lambda defect: defect.key
 )
 def test_a_defect_gets_its_cause(defect: Defect) -> None:
-    seen = defect.case().examine("5m")
+    seen = defect.case().examine(60)
     assert make_verdict(seen, defect.causes).right, seen.table()

@@ -1,6 +1,5 @@
 """examine(model): is it the network that was meant, does it work, is its training healthy?"""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def examine(
     data: object = None,
     *,
     expect: str | None = None,
-    budget: str | float = "1m",
+    budget: str | float | Budget = "1m",
     training: Training | None = None,
     run: Path | None = None,
     name: str = "",
@@ -47,7 +46,7 @@ def examine(
     if expect is not None:
         family_of(expect)  # raises, with the nearest, for a name that nothing has
     material = material_for(model, data)
-    limit = Budget.parse(budget)
+    limit = budget if isinstance(budget, Budget) else Budget.parse(budget)
     patient = Patient(
         model,
         material,
@@ -61,6 +60,6 @@ def examine(
     for check in checks():
         progress(check.question)
         seen += ask(check, patient)
-    seconds = time.monotonic() - limit.began
+    seconds = limit.taken
     notes = material.notes if material.real else (*material.notes, MADE_UP)
     return diagnosis(patient.name, seen, seconds=seconds, notes=notes)

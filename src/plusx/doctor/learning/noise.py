@@ -5,7 +5,6 @@ about the batch beyond which larger ones save few steps.
 """
 
 import math
-import time
 from collections.abc import Iterator
 
 import torch
@@ -70,14 +69,14 @@ def _groups(patient: Patient, *, seconds: float) -> list[tuple[float, float]]:
     """Return for each group the mean |g|^2 of its parts, and |g|^2 of their mean."""
     x, y = patient.material.x, patient.material.y
     assert y is not None
-    end, groups = time.monotonic() + seconds, []
+    end, groups = patient.budget.taken + seconds, []
     order = torch.randperm(len(x))
     for at in range(len(x) // (PART * PARTS)):
         some = order[at * PART * PARTS : (at + 1) * PART * PARTS]
         grads = [_gradient(patient, x[part], y[part]) for part in some.split(PART)]
         squares = [float(g.square().sum()) for g in grads]
         groups.append((sum(squares) / PARTS, float((sum(grads) / PARTS).square().sum())))  # type: ignore[union-attr]
-        if time.monotonic() > end and len(groups) >= FEWEST:
+        if patient.budget.taken > end and len(groups) >= FEWEST:
             break
     return groups
 

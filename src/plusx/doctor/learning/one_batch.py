@@ -5,7 +5,6 @@ networks that work fit labels that are dealt out at random.
 """
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -103,12 +102,12 @@ def _learn(
     patient: Patient, x: Tensor, labels: Tensor, *, seconds: float, goal: float
 ) -> list[_Attempt]:
     """Try the rates one after the other, then go on with the best, until the goal or time's end."""
-    end = time.monotonic() + seconds
+    end = patient.budget.taken + seconds
     attempts: list[_Attempt] = []
     for rate in RATES:
         attempts.append(_attempt(patient, rate))
         _go_on(patient, attempts[-1], x, labels, steps=FIRST, end=end, goal=goal)
-        if min(a.best for a in attempts) <= goal or time.monotonic() > end:
+        if min(a.best for a in attempts) <= goal or patient.budget.taken > end:
             return attempts
     best = min(attempts, key=lambda attempt: attempt.best)
     _go_on(patient, best, x, labels, steps=MOST, end=end, goal=goal)
@@ -138,7 +137,7 @@ def _go_on(
     goal: float,
 ) -> None:
     for _ in range(steps):
-        if time.monotonic() > end and attempt.losses:
+        if patient.budget.taken > end and attempt.losses:
             return
         attempt.optimizer.zero_grad()
         y = _among(patient.logits(attempt.model, x), labels)

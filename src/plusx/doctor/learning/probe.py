@@ -1,7 +1,6 @@
 """Does the loss fall on the data, in a short probe?"""
 
 import math
-import time
 from collections.abc import Iterator
 from statistics import mean
 
@@ -58,7 +57,7 @@ def _losses(patient: Patient, batch: int, *, seconds: float) -> list[float]:
     """Take steps on one batch of the material after the other, in an order of its own."""
     x, y = patient.material.x, patient.material.y
     assert y is not None
-    end, losses = time.monotonic() + seconds, []
+    end, losses = patient.budget.taken + seconds, []
     model, optimizer = patient.fresh()
     if optimizer is None:
         optimizer = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=1e-3)
@@ -67,6 +66,6 @@ def _losses(patient: Patient, batch: int, *, seconds: float) -> list[float]:
     for at in range(STEPS):
         some = order[at * batch : (at + 1) * batch]
         losses.append(take_step(patient, model, optimizer, x[some], y[some]))
-        if time.monotonic() > end:
+        if patient.budget.taken > end:
             break
     return losses

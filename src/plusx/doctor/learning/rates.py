@@ -6,7 +6,6 @@ nothing is carried over from the rate before and the images make no noise.
 """
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -115,7 +114,7 @@ def _fresh(patient: Patient) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 
 def _sweep(patient: Patient, x: Tensor, labels: Tensor, *, seconds: float) -> Sweep:
-    end = time.monotonic() + seconds
+    end = patient.budget.taken + seconds
     first, after = _loss(patient, patient.fresh()[0], x, labels), {}
     for factor in FACTORS:
         model, optimizer = _fresh(patient)
@@ -123,7 +122,7 @@ def _sweep(patient: Patient, x: Tensor, labels: Tensor, *, seconds: float) -> Sw
         for _ in range(STEPS):
             take_step(patient, model, optimizer, x, labels)
         after[factor] = _loss(patient, model, x, labels)
-        if time.monotonic() > end:
+        if patient.budget.taken > end:
             break
     return Sweep(first, after)
 
