@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -60,6 +61,13 @@ def test_what_is_wrong_comes_first_and_causes_before_symptoms() -> None:
     assert found.verdict == "wrong" and found.troubles == (CAUSE, SYMPTOM, LOOK)
     assert found.counts() == {"wrong": 2, "warning": 1, "fine": 1, "not applicable": 0}
     assert found.sentence() == "Something is wrong with net: ReLU and the loss do not fit."
+
+
+def test_a_cause_that_two_checks_see_is_told_once() -> None:
+    again = replace(LOOK, check="identity.speed", cause=CAUSE.cause)
+    found = diagnosis("net", [again, CAUSE, SYMPTOM], seconds=1.0)
+    assert [f.check for f in found.troubles] == [CAUSE.check, SYMPTOM.check]
+    assert found.troubles[0].figure.endswith("seen by identity.speed, too")
 
 
 def test_the_verdict_is_one_sentence() -> None:

@@ -125,6 +125,13 @@ def test_photographs_that_all_are_swapped_are_worth_a_look() -> None:
     assert causes(asked(measured_before, "channels")) == {"channels swapped": "wrong"}
 
 
+def test_ink_on_blue_paper_is_no_photograph() -> None:
+    ink = digits().x[:100, :, :, :].clamp(0, 1)
+    warm, cold = (torch.tensor(c).view(1, 3, 1, 1) for c in ((0.9, 0.6, 0.2), (0.1, 0.3, 0.5)))
+    found = asked(Material(x=ink * warm + (1 - ink) * cold, y=None), "channels")
+    assert causes(found) == {}
+
+
 def test_grey_images_have_no_colours_to_swap() -> None:
     grey = torch.randn(100, 1, 16, 16, generator=generator()).expand(-1, 3, -1, -1)
     (found,) = asked(Material(x=grey, y=None), "channels")

@@ -142,6 +142,24 @@ def test_a_run_that_learned_nothing(tmp_path: Path) -> None:
     assert _troubles(_asked(_folder(tmp_path, dull[:2], test=0.1))) == {"too short": "warning"}
 
 
+@pytest.mark.parametrize(
+    ("factor", "cause"), [(1000, "rate too high"), (3, "underfits"), (1e-3, "rate too low")]
+)
+def test_a_rate_far_from_the_usual_is_blamed_where_nothing_was_learned(
+    factor: float, cause: str, tmp_path: Path
+) -> None:
+    dull = [
+        replace(e, train_accuracy=0.1, val_accuracy=0.1, learning_rate=factor * e.learning_rate)
+        for e in _healthy()
+    ]
+    assert _troubles(_asked(_folder(tmp_path, dull, test=0.1))) == {cause: "wrong"}
+
+
+def test_a_curve_that_never_falls_does_not_jump(tmp_path: Path) -> None:
+    flat = [replace(e, train_loss=2.3 + 0.02 * (e.epoch % 2)) for e in _healthy()]
+    assert _troubles(_asked(_folder(tmp_path, flat))) == {}
+
+
 def test_what_went_astray_is_told_by_the_log(tmp_path: Path) -> None:
     log = "the loss was not finite at step 3. Going back to step 1 of epoch 2 with 0.5\n"
     assert _troubles(_asked(_folder(tmp_path, _healthy(), log=log))) == {"unstable": "wrong"}

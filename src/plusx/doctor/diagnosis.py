@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from plusx.doctor.finding import VERDICTS, Chart, Finding, Verdict
@@ -86,11 +87,26 @@ def diagnosis(
     seconds: float,
     notes: tuple[str, ...] = (),
 ) -> Diagnosis:
-    """Put what was seen in order: wrong before warning, causes before symptoms."""
+    """Put what was seen in order: wrong before warning, causes before symptoms, each cause once."""
     findings = [each for each in seen if isinstance(each, Finding)]
     findings.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.weight))  # else as it was asked
     charts = tuple(each for each in seen if isinstance(each, Chart))
-    return Diagnosis(name, tuple(findings), charts, seconds, notes)
+    return Diagnosis(name, tuple(_each_once(findings)), charts, seconds, notes)
+
+
+def _each_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Leave one finding of a cause, the first, which then says what else the cause was seen by."""
+    first: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.cause:
+            first.setdefault(finding.cause, []).append(finding)
+    for finding in findings:
+        alike = first.get(finding.cause, [finding])
+        if finding is not alike[0]:
+            continue
+        others = dict.fromkeys(f.check for f in alike[1:] if f.check != finding.check)
+        figure = f"{finding.figure}; seen by {', '.join(others)}, too" if others else finding.figure
+        yield replace(finding, figure=figure)
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ CHECK = "images.channels"
 ALIKE = 0.98  # correlation of the middle channels of an image and of what the network gets of it
 CERTAIN = 8.0  # deviations
 LIKELY = 5.0  # CIFAR-10's first 500 images: red over blue by 9, photos (220 of them) by 9
+PLAIN = 0.8  # correlation of red less blue with brightness; photos: 0.24, ink on paper: 1
 FITTING = 0.01  # of a full pixel: what is measured on a part of the images differs by less
 MOST, MOST_STORED = 300, 5000
 
@@ -139,7 +140,7 @@ def _against_test(material: Material) -> _Evidence | None:
 def _against_nature(material: Material) -> _Evidence | None:
     """In photographs red outweighs blue, and more so at the bottom than at the top: the sky."""
     images = _as_stored(material)
-    if images is None or len(images) < 50:
+    if images is None or len(images) < 50 or _of_two_colours(images):
         return None
     over = _red_over_blue(images)
     third = max(1, images.shape[2] // 3)
@@ -177,6 +178,13 @@ def _red_over_blue(images: Tensor) -> Tensor:
     part = images[:MOST].float()
     scale = 255 if images.dtype == torch.uint8 else 1
     return (part[:, 0] - part[:, 2]).mean((1, 2)) / scale
+
+
+def _of_two_colours(images: Tensor) -> bool:
+    """Tell whether colour only says how bright a place is, as of ink on paper, unlike a photo."""
+    found = _correlation(images[:, 0] - images[:, 2], images.mean(1)).abs()
+    kept = found[~found.isnan()]
+    return not len(kept) or float(kept.median()) > PLAIN
 
 
 def _small(images: Tensor) -> Tensor:

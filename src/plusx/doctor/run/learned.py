@@ -7,8 +7,11 @@ from plusx.doctor.images.study import study
 from plusx.doctor.patient import Patient
 from plusx.doctor.run.past import FEW, Past, past
 from plusx.train.curve_rules import OVERFIT, deviation, hardly_learned, overfits
+from plusx.train.optimize import PER_BATCH
 
 __all__ = ["learned", "overfitted"]
+
+FAR = 20
 
 
 def learned(patient: Patient) -> Iterator[Finding]:
@@ -18,7 +21,7 @@ def learned(patient: Patient) -> Iterator[Finding]:
     limit = found.chance + 0.1 * (1 - found.chance)
     threshold = f"{limit:.1%}: a tenth of the way from chance to all"
     if hardly_learned(found.accuracy, found.chance):
-        yield _underfitted(text, threshold, early=len(found.epochs) < FEW)
+        yield _of_rate(found, text) or _underfitted(text, threshold, early=len(found.epochs) < FEW)
         return
     cheap = _cheap(patient)
     if cheap is not None and found.accuracy < cheap - 2 * deviation(cheap, found.num_val) - 0.02:
@@ -40,6 +43,31 @@ def learned(patient: Patient) -> Iterator[Finding]:
         title="The network has learned",
         figure=text,
         threshold=threshold,
+    )
+
+
+def _of_rate(found: Past, figure: str) -> Finding | None:
+    """Blame the learning rate of a run that has not learned, where it is far from the usual."""
+    config = found.config
+    rate, batch = PER_BATCH[config.optimizer]
+    usual = rate * (config.batch_size or batch) / batch
+    peak = max(epoch.learning_rate for epoch in found.epochs)
+    if usual / FAR <= peak <= usual * FAR:
+        return None
+    word = "high" if peak > usual else "low"
+    return Finding(
+        check="run.learned",
+        verdict="wrong",
+        title="The network has hardly learned anything, at an unusual learning rate",
+        figure=f"{figure}; learning rate {peak:.2g}",
+        threshold=f"{usual:.2g} is usual for {config.optimizer} at this batch; {FAR} times more or "
+        "less is far",
+        cause=f"rate too {word}",
+        why="steps of this length lead nowhere"
+        if word == "high"
+        else "so short steps lead nowhere",
+        next=f"--learning-rate {usual:.1g}, or let `plusx train --find-lr` look for one",
+        weight=2,
     )
 
 

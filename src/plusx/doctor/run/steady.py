@@ -10,6 +10,7 @@ from plusx.train.curve_rules import RISING, gain, rising
 
 __all__ = ["jump", "long_enough", "rate", "steady"]
 
+FLAT = 0.05  # of the first loss: what falls by less has no jumps to be held against it
 JUMP = 0.25  # of all that the training loss fell; our runs: 0 to 0.01, with mixup to 0.21
 KEPT = 0.5  # last rate over the peak; every schedule but "constant" ends below 0.05
 
@@ -27,7 +28,8 @@ def steady(patient: Patient) -> Iterator[Finding]:
     if not found.epochs:
         raise NotApplicable("the run has not ended its first epoch")
     size, epoch = jump(found)
-    if size > JUMP:
+    losses = [each.train_loss for each in found.epochs]
+    if size > JUMP and losses[0] - min(losses) > FLAT * losses[0]:
         figure = f"in epoch {epoch} the training loss rose by {size:.0%} of all that it fell"
         yield _unstable("warning", "The loss jumps", figure, weight=1)
         return
