@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from plusx.analysis.summary import Summary, summary
+    from plusx.branch.hybrid import HybridAttention
     from plusx.catalog import create, list_models
     from plusx.errors import InputError
     from plusx.merge import Add, Scaled
+    from plusx.parts.colour import RGBtoRGBL
     from plusx.residual import Residual
     from plusx.saving import load, save
     from plusx.tape import record
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Add",
+    "HybridAttention",
     "InputError",
     "LoadReport",
+    "RGBtoRGBL",
     "Residual",
     "Scaled",
     "Summary",
@@ -39,9 +43,11 @@ __all__ = [
 
 _HOMES = {
     "plusx.analysis.summary": ("Summary", "summary"),
+    "plusx.branch.hybrid": ("HybridAttention",),
     "plusx.catalog": ("create", "list_models"),
     "plusx.errors": ("InputError",),
     "plusx.merge": ("Add", "Scaled"),
+    "plusx.parts.colour": ("RGBtoRGBL",),
     "plusx.tape": ("record",),
     "plusx.residual": ("Residual",),
     "plusx.saving": ("load", "save"),

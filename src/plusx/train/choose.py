@@ -10,6 +10,7 @@ from plusx.catalog import create, family_of, from_words, options_of
 from plusx.data import Data
 from plusx.data.spec import SMALL
 from plusx.errors import InputError
+from plusx.parts.colour import weights_of_normalised
 from plusx.train.config import TrainConfig
 from plusx.train.initial import network_in
 from plusx.train.optimize import PER_BATCH
@@ -45,6 +46,13 @@ def choose(config: TrainConfig, data: Data, *, world: int = 1) -> tuple[TrainCon
         raise InputError(f"{model} takes no images; `plusx models` says what each network is for")
     if "image_size" in options_of(model):
         options.setdefault("image_size", data.input.size)
+    if {"red", "blue"} <= options_of(model).keys() - options.keys() and data.input.channels == 3:
+        red, green, blue = (round(w, 6) for w in weights_of_normalised(data.input.std))
+        options |= {"red": red, "blue": blue}
+        said.append(
+            f"Brightness of {red:.3f} red, {green:.3f} green, {blue:.3f} blue: that of the pixels "
+            "before they are normalised"
+        )
     count = len(data.train)
     named = config.recipe or ("quick" if small and count <= QUICK_IMAGES else "usual")
     if config.recipe is None and config.small_data:

@@ -22,6 +22,9 @@ from plusx.zoo import Network
 
 __all__ = ["RecomputingNetwork", "recomputing", "segments"]
 
+Feature = Tensor | tuple[Tensor, ...]
+"""What a segment takes and gives: of streams side by side a tensor each."""
+
 
 @final
 class RecomputingNetwork(nn.Module):
@@ -41,10 +44,11 @@ class RecomputingNetwork(nn.Module):
         if not (self.training and torch.is_grad_enabled()):
             y: Tensor = self.network(x)
             return y
-        x = self.network.stem(x)
+        feature: Feature = self.network.stem(x)
         for number, segment in enumerate(segments(self.network)):
-            x = _forgetting(segment, x) if number < self.count else segment(x)
-        logits: Tensor = self.network.head(x)
+            forget = number < self.count
+            feature = _forgetting(segment, feature) if forget else segment(feature)
+        logits: Tensor = self.network.head(feature)
         return logits
 
 
@@ -65,11 +69,11 @@ def segments(network: Network) -> Sequence[nn.Module]:
     return found
 
 
-def _forgetting(segment: nn.Module, x: Tensor) -> Tensor:
+def _forgetting(segment: nn.Module, x: Feature) -> Feature:
     def contexts() -> tuple[Any, Any]:
         return _unchanged([]), _unchanged([m for m in segment.modules() if _counts(m)])
 
-    y: Tensor = checkpoint(segment, x, use_reentrant=False, context_fn=contexts)
+    y: Feature = checkpoint(segment, x, use_reentrant=False, context_fn=contexts)
     return y
 
 
@@ -147,7 +151,7 @@ def _kept(network: Network, channels: int, size: int) -> tuple[list[float], list
                     seen[storage.data_ptr()] = storage.nbytes()
                 return tensor
 
-            passed.append(x.numel() * x.element_size() / 2)
+            passed.append(sum(t.nbytes for t in (x if isinstance(x, tuple) else (x,))) / 2)
             with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
                 x = segment(x)
             kept.append(sum(seen.values()) / 2)

@@ -15,7 +15,16 @@ from plusx.parts import VECTOR
 from plusx.residual import Residual
 from plusx.zoo.network import NO_UNITS, Family, Network, Options, Range
 
-__all__ = ["FAMILIES", "ONE_PLACE", "Flat", "dense", "dense_transform", "mlp", "residual_mlp"]
+__all__ = [
+    "FAMILIES",
+    "ONE_PLACE",
+    "Flat",
+    "dense",
+    "dense_init",
+    "dense_transform",
+    "mlp",
+    "residual_mlp",
+]
 
 SIZE = 28
 
@@ -72,7 +81,7 @@ def _mlp(
         head=parts.sequence(linear=nn.Linear(width, num_classes)),
         size=image_size,
     )
-    _dense_init(network)
+    dense_init(network)
     return network
 
 
@@ -95,7 +104,7 @@ def _residual_mlp(
         head=parts.sequence(linear=nn.Linear(width, num_classes)),
         size=image_size,
     )
-    _dense_init(network)
+    dense_init(network)
     return network
 
 
@@ -123,7 +132,7 @@ def residual_mlp(layers: int, width: int) -> Callable[..., Network]:
     return partial(_residual_mlp, layers=layers, width=width)
 
 
-def _dense_init(network: Network) -> None:
+def dense_init(network: nn.Module) -> None:
     """Draw each linear layer from N(0, 2 / fan_in), without bias.
 
     He et al. 2015, "Delving deep into rectifiers", equation 10.
