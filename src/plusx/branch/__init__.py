@@ -8,6 +8,8 @@ from plusx.branch.cbam import CBAM
 from plusx.branch.drop_path import DropPath
 from plusx.branch.eca import ECA
 from plusx.branch.gate import Gate, Gated, GatedCandidate, gated
+from plusx.branch.hybrid import HybridAttention
+from plusx.branch.hybrid_parts import FixedStrength, parallel, place_first
 from plusx.branch.non_local import Concat, Dot, Embedded, Gaussian, NonLocal, non_local_unit
 from plusx.branch.se import SE
 from plusx.branch.shake import Shake
@@ -24,6 +26,7 @@ __all__ = [
     "Gate",
     "Gated",
     "GatedCandidate",
+    "HybridAttention",
     "NonLocal",
     "Shake",
     "ShakeDrop",
@@ -41,6 +44,13 @@ GATES: Mapping[str, Gate] = {
     "nonlocal-gaussian": partial(non_local_unit, pairwise=Gaussian),
     "nonlocal-dot": partial(non_local_unit, pairwise=Dot),
     "nonlocal-concat": partial(non_local_unit, pairwise=Concat),
+    "hybrid": HybridAttention,
+    "hybrid-channel": partial(HybridAttention, place=None),
+    "hybrid-spatial": partial(HybridAttention, channel=None),
+    "hybrid-static": partial(HybridAttention, strength=FixedStrength),
+    "hybrid-noskip": partial(HybridAttention, skip=0),
+    "hybrid-spatial-first": partial(HybridAttention, fusion=place_first),
+    "hybrid-parallel": partial(HybridAttention, fusion=parallel),
 }
 """The gates by name."""
 

@@ -1,0 +1,180 @@
+"""What hybrid attention is made of: weights of channels and of places, strengths, fusions."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, final
+
+import torch
+from torch import Tensor, nn
+
+from plusx.parts import Space, sequence
+
+__all__ = [
+    "ChannelWeights",
+    "Factor",
+    "FixedStrength",
+    "Fusion",
+    "PlaceWeights",
+    "Strength",
+    "StrengthOfInput",
+    "Weights",
+    "channel_first",
+    "parallel",
+    "place_first",
+]
+
+
+class Weights(Protocol):
+    """Makes w(x, mean) between 0 and 1 for a width: a weight a channel or a weight a place."""
+
+    def __call__(self, width: int, /, *, space: Space) -> nn.Module: ...
+
+
+class Strength(Protocol):
+    """Makes s(mean) between -1 and 1 for a width, zero at first: how strongly a part applies."""
+
+    def __call__(self, width: int, /) -> nn.Module: ...
+
+
+@final
+class ChannelWeights(nn.Module):
+    """w = sigmoid(W2 (relu(W1 mean(x)) + relu(W1 max(x)))), a weight a channel.
+
+    The two squeezes and the shared excitation of Woo et al. 2018, "CBAM", equation 2; W2 is linear,
+    so the sum is taken before it. The width inside is C / 16, at least 4 and at most 8, and there
+    are no biases: more would be over a hundredth of a network's parameters where it is 2048 wide,
+    or 16. The two squeezed vectors go through W1 as the two pixels of one map. (B, C, H, W) -> (B, C, 1, 1).
+    """
+
+    def __init__(self, width: int, *, inner: int | None = None, space: Space) -> None:
+        super().__init__()
+        if not space.many:
+            raise ValueError(f"mean and maximum are taken over places, and {space.shape} has one")
+        inner = min(max(width // 16, 4), 8) if inner is None else inner
+        self.reduce = space.conv(width, inner, 1, bias=False)
+        self.act = nn.ReLU()
+        self.expand = space.conv(inner, width, 1, bias=False)
+        self.gate = nn.Sigmoid()
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        largest = x.amax(tuple(range(2, x.dim())), keepdim=True)
+        both = self.act(self.reduce(torch.cat([mean, largest], dim=2)))  # (B, inner, 2, 1)
+        weights: Tensor = self.gate(self.expand(both.sum(2, keepdim=True)))
+        return weights
+
+
+@final
+class PlaceWeights(nn.Module):
+    """w = sigmoid(conv7x7([mean(x); max(x)])), a weight a place, both over the channels.
+
+    Woo et al. 2018, "CBAM", equation 3. (B, C, H, W) -> (B, 1, H, W). `ValueError` where places
+    have no neighbours.
+    """
+
+    def __init__(self, width: int, *, space: Space) -> None:
+        super().__init__()
+        if not space.neighbours:
+            raise ValueError(
+                f"a weight a place looks at neighbouring places, and in {space.shape} are none"
+            )
+        self.weigh = sequence(conv=space.conv(2, 1, 7, padding=3, bias=False), gate=nn.Sigmoid())
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
+        weights: Tensor = self.weigh(both)
+        return weights
+
+
+@final
+class StrengthOfInput(nn.Module):
+    """s = tanh(v mean(x) + b), one number an input, zero at first."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 1)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, mean: Tensor) -> Tensor:
+        found = torch.tanh(self.linear(mean.flatten(1)))  # (B, 1)
+        return found.view(-1, *[1] * (mean.dim() - 1))
+
+
+@final
+class FixedStrength(nn.Module):
+    """s = tanh(b), one learned number for all inputs, zero at first."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.start = nn.Parameter(torch.zeros(()))
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return torch.tanh(self.start)
+
+
+@final
+class Factor(nn.Module):
+    """f = skip + (1 - skip + s(mean)) w(x, mean): what a part multiplies x by.
+
+    With the whole skip, 1, it is 1 + s w, which is 1 at first and never below zero: x and x times
+    the attention. Without, 0, it is (1 + s) w, an ordinary gate.
+    """
+
+    def __init__(self, weights: nn.Module, strength: nn.Module, *, skip: float) -> None:
+        super().__init__()
+        self.weights = weights
+        self.strength = strength
+        self.skip = skip
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        factor: Tensor = self.skip + (1 - self.skip + self.strength(mean)) * self.weights(x, mean)
+        return factor
+
+
+@final
+class InTurn(nn.Module):
+    """y = x f1(x), then y f2(y): each part sees what those before it have left."""
+
+    def __init__(self, factors: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        for name, factor in factors.items():
+            self.add_module(name, factor)
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        for factor in self.children():
+            x = x * factor(x, mean)
+        return x
+
+
+@final
+class Together(nn.Module):
+    """y = x f1(x) f2(x): all parts see x itself."""
+
+    def __init__(self, factors: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        for name, factor in factors.items():
+            self.add_module(name, factor)
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        y = x
+        for factor in self.children():
+            y = y * factor(x, mean)
+        return y
+
+
+Fusion = Callable[[Mapping[str, nn.Module]], nn.Module]
+"""Makes y(x, mean) from the factors, of which there may be none: channel, then place."""
+
+
+def channel_first(factors: Mapping[str, nn.Module]) -> InTurn:
+    """Weigh channels, then places."""
+    return InTurn(factors)
+
+
+def place_first(factors: Mapping[str, nn.Module]) -> InTurn:
+    """Weigh places, then channels."""
+    return InTurn(dict(reversed(factors.items())))
+
+
+def parallel(factors: Mapping[str, nn.Module]) -> Together:
+    """Weigh channels and places, both by x itself."""
+    return Together(factors)
