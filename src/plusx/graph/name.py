@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from plusx.graph.join import Join
 
-__all__ = ["names"]
+__all__ = ["names", "numbered"]
 
 
 def names(found: Sequence[Join]) -> list[str]:
@@ -13,7 +13,15 @@ def names(found: Sequence[Join]) -> list[str]:
 
     Where a module holds several they are numbered in the order of execution: `h.0:1`, `h.0:2`.
     """
-    holders = [join.holder for join in found]
+    return numbered([join.holder for join in found])
+
+
+def numbered(holders: Sequence[str]) -> list[str]:
+    """Number the addresses that come several times, in their order.
+
+    >>> numbered(["a", "b", "a"])
+    ['a:1', 'b', 'a:2']
+    """
     several = {holder for holder, count in Counter(holders).items() if count > 1}
     numbers: Counter[str] = Counter()
     made = []

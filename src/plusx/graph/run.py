@@ -1,6 +1,6 @@
 """run(traced, inputs): the values inside a network, from one pass."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
 from torch import fx
@@ -16,13 +16,16 @@ def run(
     traced: Traced,
     inputs: Sequence[object] | Mapping[str, object],
     wanted: Collection[fx.Node],
+    *,
+    instead: Mapping[fx.Node, Callable[[torch.Tensor], torch.Tensor]] | None = None,
 ) -> tuple[object, dict[fx.Node, torch.Tensor]]:
     """Run the graph on what it was traced with, or alike; return its output and `wanted` values.
 
     The output has tensors, tuples and dictionaries where the model's forward may have its own
-    classes. Values are part of the pass: gradients flow through them.
+    classes. Values are part of the pass: gradients flow through them. `instead` makes of the value
+    of a node another, which all that follows gets.
     """
-    runner = _Runner(traced.module, wanted)
+    runner = _Runner(traced.module, wanted, instead or {})
     values = list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
     if traced.by == "fx":
         flat = [value for value in values if isinstance(value, torch.Tensor)]
@@ -33,13 +36,21 @@ def run(
 
 
 class _Runner(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule, wanted: Collection[fx.Node]) -> None:
+    def __init__(
+        self,
+        module: fx.GraphModule,
+        wanted: Collection[fx.Node],
+        instead: Mapping[fx.Node, Callable[[torch.Tensor], torch.Tensor]],
+    ) -> None:
         super().__init__(module)
         self.wanted = set(wanted)
+        self.instead = instead
         self.seen: dict[fx.Node, torch.Tensor] = {}
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
+        if n in self.instead:
+            value = self.instead[n](value)
         if n in self.wanted:
             self.seen[n] = value
         return value

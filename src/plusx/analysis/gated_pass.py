@@ -1,0 +1,150 @@
+"""GatedPass: forward passes of a network in which its gates are seen, or changed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import final
+
+from torch import Tensor, nn
+
+from plusx.analysis.untouched import untouched
+from plusx.errors import InputError
+from plusx.graph import Gating, Join, Traced, gatings, joins, names, numbered, run, trace
+
+__all__ = ["Changes", "GatedPass", "Seen", "by_channel", "by_place", "seeing"]
+
+Changes = Mapping[str, Callable[[Tensor], Tensor]]
+"""By the name of a gate, what is to be put in the place of a value of its."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One pass. Each of `values`, `weights` and `products` is by the name of the gate.
+
+    Weights have as many axes as the value: (B, C or 1, places or 1). `summed` is the axis of them
+    that a matrix product sums over, None of a product place by place.
+    """
+
+    output: object
+    values: dict[str, Tensor]
+    weights: dict[str, Tensor]
+    products: dict[str, Tensor]
+    summed: dict[str, int | None]
+    joins: dict[str, tuple[Tensor, Tensor, Tensor]]
+    """By the address of a residual unit: x, shortcut(x) and transform(x)."""
+
+    @property
+    def logits(self) -> Tensor:
+        """The output, (B, classes); of several the first."""
+        output = self.output
+        while isinstance(output, dict | tuple | list) and output:
+            output = next(iter(output.values())) if isinstance(output, dict) else output[0]
+        if not isinstance(output, Tensor) or output.dim() != 2:
+            raise InputError("the network does not give logits, expected (batch, classes)")
+        return output
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    traced: Traced
+    gates: dict[str, Gating]
+    units: dict[str, Join]
+
+
+@final
+class GatedPass:
+    """seen = passes(images): a forward pass in evaluation mode through the graph of `model`.
+
+    It is traced for each shape of images, since a graph may hold the size of its batch. Made by
+    `seeing`, which leaves the network as it was.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self._opened: dict[tuple[int, ...], _Opened] = {}
+
+    def __call__(
+        self,
+        images: Tensor,
+        *,
+        weights: Changes | None = None,
+        values: Changes | None = None,
+        with_units: bool = False,
+    ) -> Seen:
+        """Run one batch; `weights` and `values` change those of some gates, by name."""
+        opened = self._open(images)
+        instead = {opened.gates[name].weights: change for name, change in (weights or {}).items()}
+        instead |= {opened.gates[name].value: change for name, change in (values or {}).items()}
+        units = opened.units if with_units else {}
+        wanted = {n for g in opened.gates.values() for n in (g.value, g.weights, g.product)}
+        wanted |= {n for j in units.values() for n in (j.x, j.shortcut, j.transform[0])}
+        output, found = run(opened.traced, (images,), wanted, instead=instead)
+        of = opened.gates.items()
+        return Seen(
+            output,
+            {name: found[gate.value] for name, gate in of},
+            {name: _like(found[gate.weights], found[gate.value]) for name, gate in of},
+            {name: found[gate.product] for name, gate in of},
+            {name: gate.summed for name, gate in of},
+            {n: (found[j.x], found[j.shortcut], found[j.transform[0]]) for n, j in units.items()},
+        )
+
+    def holders(self, images: Tensor) -> list[str]:
+        """Return the addresses of the residual units that the graph shows."""
+        return [join.holder for join in self._open(images).units.values()]
+
+    def _open(self, images: Tensor) -> _Opened:
+        shape = tuple(images.shape)
+        if shape not in self._opened:
+            traced = trace(self.model, (images,))
+            units = joins(traced.module)
+            found = gatings(traced.module)
+            self._opened[shape] = _Opened(
+                traced,
+                dict(zip(numbered([gate.holder for gate in found]), found, strict=True)),
+                dict(zip(names(units), units, strict=True)),
+            )
+        return self._opened[shape]
+
+
+@contextmanager
+def seeing(model: nn.Module) -> Iterator[GatedPass]:
+    """Open a network to sight, in evaluation mode; it is given back as it was."""
+    with untouched(model):
+        model.eval()
+        yield GatedPass(model)
+
+
+def _like(weights: Tensor, value: Tensor) -> Tensor:
+    """Return the weights with an axis for each of the value's, and those of each sample."""
+    missing = value.dim() - weights.dim()
+    weights = weights[(None,) * missing] if missing > 0 else weights
+    return weights.expand(len(value), *weights.shape[1:]) if len(weights) == 1 else weights
+
+
+def by_channel(weights: Tensor) -> Tensor:
+    """Average weights place by place over the places: (B, C)."""
+    return weights.flatten(2).mean(2) if weights.dim() > 2 else weights
+
+
+def by_place(weights: Tensor, summed: int | None, aspect: float) -> Tensor | None:
+    """Average the weights over the channels, or over those who hear: (B, H, W).
+
+    Places that lie in a row are laid out in lines, `aspect` = H / W. None where there is a weight a
+    channel only, or the places fill no rectangle of this aspect (a class token among them).
+    """
+    if summed is None:
+        places = weights.mean(1)
+    else:
+        places = weights.transpose(summed, -1).flatten(1, -2).mean(1)
+    if places.dim() == 2 and places.shape[1] > 1:
+        height = round((places.shape[1] * aspect) ** 0.5)
+        if not height or places.shape[1] % height or not _fits(places.shape[1], height, aspect):
+            return None
+        places = places.unflatten(1, (height, -1))
+    return places if places.dim() == 3 and places[0].numel() > 1 else None
+
+
+def _fits(count: int, height: int, aspect: float) -> bool:
+    """Tell whether lines of this many make about the aspect; halved odd sides are rounded."""
+    return abs(height * height / count / aspect - 1) < 0.3

@@ -1,0 +1,101 @@
+"""Which gates does a network have, and what do they weigh?"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from plusx.analysis.gated_pass import GatedPass, Seen, seeing
+from plusx.errors import InputError, nearest
+from plusx.unit import outer_units
+
+__all__ = ["Gate", "Kind", "found_gates", "gates", "named"]
+
+Kind = Literal["channel", "spatial", "both", "pairs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """A product of a value (B, C, places) with weights that are a function of this very value.
+
+    `kind` says for what there is a weight: each channel, each place, each channel at each place, or
+    each pair of places (as in a non-local block). `unit` is the address of the residual unit that
+    it stands in, or "".
+    """
+
+    name: str
+    module: nn.Module
+    kind: Kind
+    unit: str
+
+
+def gates(model: nn.Module, images: Tensor) -> list[Gate]:
+    """Find every gate of `model`, ours or not, in the order of execution.
+
+    They are found in the graph of a forward pass, by what it computes and by no name of a class:
+    SE, ECA, CBAM, BAM and the like, and the pairwise function of a non-local block. `images` is an
+    example of what forward takes. A gate is named after the smallest module that makes its weights
+    and its product, and numbered where that holds several. Raises `InputError` where the network
+    cannot be traced.
+
+    >>> import torch
+    >>> from plusx import create
+    >>> model = create("resnet8", num_classes=10, attention="se")
+    >>> [(gate.name, gate.kind) for gate in gates(model, torch.zeros(1, 3, 32, 32))][:1]
+    [('stages.0.0.unit.transform.gate', 'channel')]
+    """
+    with seeing(model) as passes:
+        return found_gates(passes, images)
+
+
+def found_gates(passes: GatedPass, images: Tensor) -> list[Gate]:
+    """Find the gates of a network that is open to sight; one without any is refused."""
+    seen = passes(images[:2])
+    model = passes.model
+    units = [unit.name for unit in outer_units(model)] or passes.holders(images[:2])
+    return [
+        Gate(name, model.get_submodule(name.partition(":")[0]), _kind(seen, name), unit)
+        for name in seen.weights
+        for unit in [_unit(name.partition(":")[0], units)]
+    ]
+
+
+def named(found: Sequence[Gate], name: str | None) -> Gate:
+    """Return the gate of this name, or the only one; raise `InputError` where there is none."""
+    known = [gate.name for gate in found]
+    if not known:
+        raise InputError(
+            "the network has no gate, expected one that has attention; plusx.create(..., "
+            'attention="se") makes one'
+        )
+    for gate in found:
+        if gate.name == name or (name is None and len(found) == 1):
+            return gate
+    given = "no gate was chosen of several" if name is None else f"the network has no gate {name!r}"
+    raise InputError(f"{given}; it has {known}{nearest(name or '', known)}")
+
+
+def _kind(seen: Seen, name: str) -> Kind:
+    if seen.summed[name] is not None:
+        return "pairs"
+    weights = seen.weights[name]
+    many_places = any(size > 1 for size in weights.shape[2:])
+    if not many_places:
+        return "channel"
+    return "spatial" if weights.shape[1] == 1 else "both"
+
+
+def _unit(gate: str, units: Sequence[str]) -> str:
+    """Choose the smallest unit around the gate; the gate itself where it is one, and no other is.
+
+    A gate x + x * a(x) is a unit of its own in a graph.
+    """
+    around = sorted(_around(gate, units), key=len)
+    return around[-1] if around else gate if gate in units else ""
+
+
+def _around(gate: str, units: Sequence[str]) -> Iterator[str]:
+    for unit in units:
+        if gate != unit and (unit == "" or gate.startswith(f"{unit}.")):
+            yield unit
