@@ -12,7 +12,7 @@ ROOT = Path(plusx.__file__).parent
 FLOORS = [
     {"cli"},
     {"report"},
-    {"doctor"},
+    {"doctor", "explain"},
     {"train"},
     {"data", "analysis", "weights"},
     {"saving"},
