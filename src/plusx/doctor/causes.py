@@ -50,6 +50,10 @@ CAUSES: Mapping[str, str] = {
     "shortcut scaled away": "the skip is multiplied by nearly nothing",
     "unit does nothing": "the transform adds nearly nothing to its skip",
     "unit does everything": "the transform drowns what the skip carries",
+    # streams
+    "stream cut off": "no gradient, or next to none, reaches one stream of several",
+    "stream without a say": "a stream adds next to nothing to the answers",
+    "streams do not add up": "the answer is not the sum of what the streams give",
     # signal
     "initialised to zero": "weights that all are zero learn nothing or all the same",
     "initialised to a constant": "weights that all are alike learn all the same",

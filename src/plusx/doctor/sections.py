@@ -10,6 +10,7 @@ SECTIONS: Mapping[str, str] = {
     "wiring": "Is everything connected as it should be?",
     "identity": "Is it the network that was meant?",
     "shortcuts": "Does every shortcut do what it is for?",
+    "streams": "Does every stream count, where the network has several?",
     "signal": "Do signal and gradient come through at the start?",
     "learning": "Does it learn, and at a rate that suits it?",
     "images": "Are images and labels what they should be?",

@@ -9,6 +9,7 @@ from plusx.report.learning import learning
 from plusx.report.material import material
 from plusx.report.origin import origin
 from plusx.report.page import page
+from plusx.report.streams import streams
 from plusx.report.structure import structure
 from plusx.report.verdict import verdict
 from plusx.train.result import TrainResult
@@ -34,6 +35,8 @@ SECTIONS = (
 def build(result: TrainResult) -> str:
     """Return the report as one HTML file that needs nothing else; the same run, the same text."""
     sections = [section(result) for section in SECTIONS]
+    if result.streams is not None:
+        sections.insert(SECTIONS.index(confusion), streams(result.streams))
     if result.examination is not None:
         sections.insert(1, examined(result.examination))
     return page(

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from plusx.analysis.streams import Streams, streams
 from plusx.analysis.summary import Summary, summary
-from plusx.data import batches, centre
+from plusx.data import batches, centre, normalise
 from plusx.train.choose import build
 from plusx.train.environment import environment
 from plusx.train.examine import Tested
@@ -14,10 +15,12 @@ from plusx.train.seeds import generator_for
 from plusx.train.setup import Setup
 from plusx.train.state import Progress
 from plusx.train.step import altered
+from plusx.zoo.dual_stream import halves
 
 __all__ = ["gather"]
 
 NUM_PICTURES = 10
+NUM_STREAMED = 256
 
 
 def gather(
@@ -61,7 +64,19 @@ def gather(
         environment=environment(setup.device.type, str(config.precision)),
         seconds=progress.seconds,
         examination=progress.examination,
+        streams=_streams(setup) if tested else None,
     )
+
+
+def _streams(setup: Setup) -> Streams | None:
+    """Take the streams apart on validation images: the test split is read once, by the test."""
+    data, seed = setup.data, setup.config.seed
+    if setup.spread.joint or halves(setup.network) is None:
+        return None  # a network that lies on several processes cannot be asked by one
+    order = torch.randperm(len(data.val), generator=generator_for(seed, "streams"))[:NUM_STREAMED]
+    batch = next(batches(data.val, order, batch_size=NUM_STREAMED, device=setup.device))
+    images = normalise(centre(batch.images, data.input.size), data.input)
+    return streams(setup.network, images, batch.labels, classes=data.input.classes)
 
 
 def _summary(setup: Setup) -> Summary:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from plusx.analysis.evaluation import Evaluation
 from plusx.analysis.signal import Signal
+from plusx.analysis.streams import Streams
 from plusx.analysis.summary import Summary
 from plusx.train.config import TrainConfig
 
@@ -103,3 +104,4 @@ class TrainResult:
     environment: dict[str, Any]  # machine, versions, device, precision, threads
     seconds: float
     examination: Examination | None = None  # before the run began, where there was one
+    streams: Streams | None = None  # on validation images, where the network has streams

@@ -168,6 +168,8 @@ def _tell(setup: Setup, progress: Progress, result: TrainResult) -> None:
     events = [*progress.events(), {"event": "test", **result.test.to_json()}]
     if result.test_mirrored is not None:
         events.append({"event": "test, mirrored too", **result.test_mirrored.to_json()})
+    if result.streams is not None:
+        events.append({"event": "streams", **result.streams.to_json()})
     setup.run.write_metrics(events)
     low, high = result.test.interval
     setup.say(

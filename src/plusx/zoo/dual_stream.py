@@ -20,7 +20,7 @@ from plusx.zoo.mlp import ONE_PLACE, Flat, dense, dense_init
 from plusx.zoo.network import NO_UNITS, Family, Network, Options, Range
 from plusx.zoo.resnet import OPTIONS, TRANSFORMS, resnet
 
-__all__ = ["FAMILIES", "Stream", "StreamStages", "beside", "dual_stream"]
+__all__ = ["FAMILIES", "Halves", "Stream", "StreamStages", "beside", "dual_stream", "halves"]
 
 Fuse = Callable[[int, int], Fusion]
 """Makes what joins features, from their width and the number of streams."""
@@ -90,6 +90,27 @@ def beside(
         for name, stream in streams.items()
     }
     return Network(stem=Beside(stems), stages=stages, head=head, size=networks[0].size)
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """A network cut where its streams meet: `after` begins with the fusion."""
+
+    names: tuple[str, ...]
+    before: tuple[nn.Module, ...]
+    after: tuple[nn.Module, ...]
+
+
+def halves(model: nn.Module) -> Halves | None:
+    """Cut a network that `beside` made at its fusion; None for any other."""
+    if not isinstance(model, Network) or not isinstance(model.stem, Beside):
+        return None
+    chain: list[nn.Module] = [model.stem]
+    for part in (model.stages, model.head):
+        chain += list(part.children()) if isinstance(part, nn.Sequential) else [part]
+    place = next(i for i, part in enumerate(chain) if isinstance(part, Fusion))
+    names = tuple(name for name, _ in model.stem.named_children())
+    return Halves(names, tuple(chain[:place]), tuple(chain[place:]))
 
 
 def _rows(networks: Sequence[Network]) -> list[tuple[nn.Module, ...]]:

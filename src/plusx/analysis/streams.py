@@ -1,0 +1,251 @@
+"""What does each stream of a network add to the answer, and what gradient does it get?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from plusx.analysis.aligned import aligned
+from plusx.analysis.drawing import BLUE, ORANGE, new_axes, short, spread
+from plusx.analysis.untouched import untouched
+from plusx.branch.streams import Beside
+from plusx.errors import InputError
+from plusx.zoo.dual_stream import Halves, halves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["StreamFigures", "Streams", "streams"]
+
+MOST_BARS = 20
+
+
+@dataclass(frozen=True)
+class StreamFigures:
+    """One stream. Accuracies are shares of the images.
+
+    `logit` is the mean of what it alone gives the true class, over the mean of its logits; `share`
+    is its part in the sum of all streams' absolute such values, `by_class` the same over the images
+    of a class (None where there are none). `alone` and `silenced` are the accuracy of the stream
+    alone and of all others without it. `gradient` is the norm of the gradient of all its
+    parameters in one training pass, `at_stem` that of its stem's; None where they are frozen.
+    """
+
+    name: str
+    params: int
+    logit: float
+    share: float
+    by_class: tuple[float | None, ...]
+    alone: float
+    silenced: float
+    gradient: float | None
+    at_stem: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """All streams of a network, on `images` images; `accuracy` is that of all together.
+
+    `difference` is the largest |together - sum of alone| over all logits: 0.0 where the streams are
+    added as logits. `together` and each of `alone` are logits, (B, num_classes), on the CPU.
+    """
+
+    images: int
+    classes: tuple[str, ...]
+    accuracy: float
+    difference: float
+    streams: tuple[StreamFigures, ...]
+    together: Tensor
+    alone: tuple[Tensor, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the figures, without the logits of every image, as plain JSON values."""
+        return {
+            "images": self.images,
+            "classes": list(self.classes),
+            "accuracy": self.accuracy,
+            "difference": self.difference,
+            "streams": [
+                {**vars(stream), "by_class": list(stream.by_class)} for stream in self.streams
+            ],
+        }
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the streams as words: a head, a line a stream."""
+        head = ("stream", "params", "share", "logit", "alone", "silenced", "gradient", "at stem")
+        lines = [
+            (
+                s.name,
+                f"{s.params:,}",
+                f"{s.share:.1%}",
+                f"{s.logit:+.3g}",
+                f"{s.alone:.1%}",
+                f"{s.silenced:.1%}",
+                *("frozen" if g is None else f"{g:.3g}" for g in (s.gradient, s.at_stem)),
+            )
+            for s in self.streams
+        ]
+        return [head, *lines]
+
+    def class_cells(self) -> list[tuple[str, ...]]:
+        """Return each stream's share by class as words: a head, a line a class."""
+        rows = zip(*(s.by_class for s in self.streams), strict=True)
+        lines = [
+            (name, *("-" if share is None else f"{share:.1%}" for share in row))
+            for name, row in zip(self.classes, rows, strict=True)
+        ]
+        return [("class", *(s.name for s in self.streams)), *lines]
+
+    def table(self) -> str:
+        """List the streams, then their shares by class."""
+        title = (
+            f"{self.images} images, accuracy {self.accuracy:.1%}; all logits less the sum of the "
+            f"streams' alone: at most {self.difference:.3g}"
+        )
+        return "\n".join([title, "", *aligned(self.cells()), "", *aligned(self.class_cells())])
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the streams' shares by class as bars, one behind the other."""
+        ax = ax or new_axes()
+        seen = [c for c in range(len(self.classes)) if self.streams[0].by_class[c] is not None]
+        chosen = [seen[place] for place in spread(len(seen), MOST_BARS)]
+        done = [0.0] * len(chosen)
+        for number, stream in enumerate(self.streams):
+            widths = [100 * (stream.by_class[c] or 0.0) for c in chosen]
+            color = (BLUE, ORANGE)[number] if number < 2 else None
+            ax.barh(range(len(chosen)), widths, left=done, color=color, label=stream.name)
+            done = [a + b for a, b in zip(done, widths, strict=True)]
+        ax.set_yticks(
+            range(len(chosen)), [short(self.classes[c], 16) for c in chosen], parse_math=False
+        )
+        ax.invert_yaxis()
+        ax.set(xlim=(0, 100), xlabel="share of the answer, %")
+        return ax
+
+
+def streams(
+    model: nn.Module, images: Tensor, labels: Tensor, *, classes: Sequence[str] = ()
+) -> Streams:
+    """Take the streams of `model` apart: each alone, each silenced, and the gradient of each.
+
+    `images` as the network takes them, `labels` (B,), `classes` their names. Logits are those of
+    evaluation mode, gradients those of cross-entropy in training mode. A stream is silenced by
+    zeros where the streams meet: of logits it is then left out. The model is left as it was.
+    Raises `InputError` for a network without streams.
+    """
+    parts = halves(model)
+    if parts is None:
+        raise InputError(
+            f"{type(model).__name__} has no streams; expected a network such as dualstream_resnet18"
+        )
+    if len(images) != len(labels) or not len(images):
+        raise InputError(f"there are {len(images)} images and {len(labels)} labels; give as many")
+    with untouched(model):
+        model.eval()
+        with torch.no_grad():
+            together = model(images).float()
+            alone, silenced = _apart(parts, images)
+        gradients = _gradients(model, parts.names, images, labels)
+    true = torch.stack([_of_truth(logits, labels) for logits in alone])  # (streams, B)
+    sizes = true.abs()
+    num = together.shape[1]
+    names = tuple(classes) or tuple(str(c) for c in range(num))
+    if len(names) != num:
+        raise InputError(f"there are {len(names)} names of classes for {num} logits; give as many")
+    at = [labels == c for c in range(num)]
+    found = tuple(
+        StreamFigures(
+            name=name,
+            params=sum(p.numel() for p in _parameters(model, name)),
+            logit=float(true[s].mean()),
+            share=_share(sizes, s),
+            by_class=tuple(_share(sizes[:, of], s) if bool(of.any()) else None for of in at),
+            alone=_accuracy(alone[s], labels),
+            silenced=_accuracy(silenced[s], labels),
+            gradient=gradients[s][0],
+            at_stem=gradients[s][1],
+        )
+        for s, name in enumerate(parts.names)
+    )
+    summed = alone[0]
+    for logits in alone[1:]:
+        summed = summed + logits
+    return Streams(
+        images=len(images),
+        classes=names,
+        accuracy=_accuracy(together, labels),
+        difference=float((together - summed).abs().max()),
+        streams=found,
+        together=together.cpu(),
+        alone=tuple(logits.cpu() for logits in alone),
+    )
+
+
+def _apart(parts: Halves, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the logits of each stream alone, and of all without it."""
+    features: tuple[Tensor, ...] = _run(parts.before, images)
+    zeros = [torch.zeros_like(feature) for feature in features]
+    alone, silenced = [], []
+    for own in range(len(features)):
+        pairs = list(enumerate(zip(features, zeros, strict=True)))
+        alone.append(_run(parts.after, tuple(x if s == own else zero for s, (x, zero) in pairs)))
+        rest = tuple(zero if s == own else x for s, (x, zero) in pairs)
+        silenced.append(_run(parts.after, rest))
+    return [logits.float() for logits in alone], [logits.float() for logits in silenced]
+
+
+def _run(chain: Sequence[nn.Module], x: Tensor | tuple[Tensor, ...]) -> Any:
+    for part in chain:
+        x = part(x)
+    return x
+
+
+def _gradients(
+    model: nn.Module, names: Sequence[str], images: Tensor, labels: Tensor
+) -> list[tuple[float | None, float | None]]:
+    """Return the norm of the gradient of each stream's parameters, and of its stem's."""
+    model.train()
+    with torch.enable_grad():
+        logits = model(images)
+        if logits.requires_grad:
+            F.cross_entropy(logits.float(), labels).backward()
+    stem = model.get_submodule("stem")
+    return [
+        (_norm(_parameters(model, name)), _norm(list(stem.get_submodule(name).parameters())))
+        for name in names
+    ]
+
+
+def _parameters(model: nn.Module, name: str) -> list[nn.Parameter]:
+    """Return the parameters that this stream alone has."""
+    return [
+        parameter
+        for module in model.modules()
+        if isinstance(module, Beside)
+        for parameter in module.get_submodule(name).parameters()
+    ]
+
+
+def _norm(parameters: Sequence[nn.Parameter]) -> float | None:
+    learning = [p for p in parameters if p.requires_grad]
+    grads = [p.grad.float().norm() for p in learning if p.grad is not None]
+    if not learning:
+        return None
+    return float(torch.stack(grads).norm()) if grads else 0.0
+
+
+def _of_truth(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the logit of the true class over the mean of the image's, which softmax ignores."""
+    return logits.gather(1, labels[:, None])[:, 0] - logits.mean(1)
+
+
+def _share(sizes: Tensor, stream: int) -> float:
+    total = float(sizes.sum())
+    return float(sizes[stream].sum()) / total if total else 0.0
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> float:
+    return float((logits.argmax(1) == labels).float().mean())
