@@ -101,6 +101,40 @@ def non_local(
     return x + z
 
 
+def hybrid(
+    x: Tensor,
+    state: State,
+    name: str,
+    *,
+    training: bool,
+    order: tuple[str, ...] = ("channel", "place"),
+    parallel: bool = False,
+    skip: int = 1,
+) -> Tensor:
+    """y = x + x a(x), or x a(x) without `skip`, part by part: the docstring of HybridAttention."""
+    name = f"{name}.parts"
+    mean, seen = x.mean((2, 3)), x
+    for part in order:
+        at = f"{name}.{part}"
+        if f"{at}.strength.start" in state:
+            s = state[f"{at}.strength.start"].tanh().expand(len(x))
+        else:
+            linear = f"{at}.strength.linear"
+            s = F.linear(mean, state[f"{linear}.weight"], state[f"{linear}.bias"])[:, 0].tanh()
+        if part == "channel":
+            reduce = state[f"{at}.weights.reduce.weight"].flatten(1)
+            expand = state[f"{at}.weights.expand.weight"].flatten(1)
+            squeezed = (mean, seen.flatten(2).max(2).values)
+            w = sum(F.relu(z @ reduce.T) @ expand.T for z in squeezed).sigmoid()[:, :, None, None]
+        else:
+            maps = torch.stack([seen.mean(1), seen.max(1).values], 1)
+            w = conv(maps, state, f"{at}.weights.weigh.conv").sigmoid()
+        s = s[:, None, None, None]
+        x = x + x * s * w if skip else x * (1 + s) * w
+        seen = seen if parallel else x
+    return x
+
+
 def network(
     x: Tensor, state: State, *, training: bool, gate: Hand, groups: int = 1, average: bool = False
 ) -> Tensor:

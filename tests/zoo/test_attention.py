@@ -31,6 +31,13 @@ BY_HAND = {
     "nonlocal-gaussian": partial(hand.non_local, pairwise="gaussian"),
     "nonlocal-dot": partial(hand.non_local, pairwise="dot"),
     "nonlocal-concat": partial(hand.non_local, pairwise="concat"),
+    "hybrid": hand.hybrid,
+    "hybrid-channel": partial(hand.hybrid, order=("channel",)),
+    "hybrid-spatial": partial(hand.hybrid, order=("place",)),
+    "hybrid-static": hand.hybrid,
+    "hybrid-noskip": partial(hand.hybrid, skip=0),
+    "hybrid-spatial-first": partial(hand.hybrid, order=("place", "channel")),
+    "hybrid-parallel": partial(hand.hybrid, parallel=True),
 }
 MORE = ("ecaresnet18d", "cbam_resnet18", "bam_resnet18", "nonlocal_resnet18", "seresnext50_8x8d")
 NAMES = [

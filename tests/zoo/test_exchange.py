@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx import InputError, create, load, record, save
-from plusx.branch import BAM, CBAM, ECA, SE
+from plusx.branch import ATTENTION, BAM, CBAM, ECA, SE, HybridAttention
 from plusx.branch.non_local import Concat, Dot, Embedded, Gaussian
 from plusx.catalog import family_of, options_of
 from plusx.parts import InstanceNorm, NoNorm
@@ -41,6 +41,8 @@ SMALL = {
     "cbam-resnet": "cbam_resnet18",
     "bam-resnet": "bam_resnet18",
     "nonlocal-resnet": "nonlocal_resnet18",
+    "hybrid-resnet": "hybrid_resnet18",
+    "hybrid-resnet-cifar": "hybrid_resnet8",
     "shake-shake": "shake8_2x8d",
     "vgg": "vgg11",
     "vgg-cifar": "vgg11_cifar",
@@ -87,6 +89,7 @@ GATES = {
     "nonlocal-gaussian": Gaussian,
     "nonlocal-dot": Dot,
     "nonlocal-concat": Concat,
+    **{name: HybridAttention for name in ATTENTION if name.startswith("hybrid")},
 }
 Options = dict[str, str]
 
@@ -94,6 +97,7 @@ Options = dict[str, str]
 HEAVY = (
     "resnet", "plain", "preact", "wide", "resnext", "resnet-d", "resnet-rs", "se-resnet",
     "se-resnext", "eca-resnet", "eca-resnet-d", "cbam-resnet", "bam-resnet", "nonlocal-resnet",
+    "hybrid-resnet",
     "vgg", "densenet", "fixup", "mobilenet-v2", "efficientnet", "vit-small-images",
     "video-resnet", "resnet1d",
 )  # fmt: skip
@@ -265,6 +269,7 @@ def shapes(name: str, **options: str) -> dict[str, tuple[int, ...]]:
         ("cbam_resnet18", "resnet18"),
         ("bam_resnet50", "resnet50"),
         ("nonlocal_resnet50", "resnet50"),
+        ("hybrid_resnet18", "resnet18"),
     ],
 )
 def test_without_attention_it_is_the_network_that_it_was_made_from(name: str, bare: str) -> None:

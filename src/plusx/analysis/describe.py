@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from plusx.branch import BAM, CBAM, ECA, SE, NonLocal, Shake
+from plusx.branch import BAM, CBAM, ECA, SE, HybridAttention, NonLocal, Shake
 from plusx.parts import Bias, InstanceNorm, NoNorm, Pad
 from plusx.residual import Residual
 from plusx.zoo.fixup import Scale, Shift
@@ -43,6 +43,7 @@ _SHORT = {
     ECA: "ECA",
     CBAM: "CBAM",
     BAM: "BAM",
+    HybridAttention: "hybrid attention",
     NonLocal: "non-local",
     TwoPaths: "two paths",
     Shift: "+b",

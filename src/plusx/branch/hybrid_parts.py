@@ -42,7 +42,8 @@ class ChannelWeights(nn.Module):
     The two squeezes and the shared excitation of Woo et al. 2018, "CBAM", equation 2; W2 is linear,
     so the sum is taken before it. The width inside is C / 16, at least 4 and at most 8, and there
     are no biases: more would be over a hundredth of a network's parameters where it is 2048 wide,
-    or 16. The two squeezed vectors go through W1 as the two pixels of one map. (B, C, H, W) -> (B, C, 1, 1).
+    or 16. The two squeezed vectors go through W1 as the two pixels of one map.
+    (B, C, H, W) -> (B, C, 1, 1).
     """
 
     def __init__(self, width: int, *, inner: int | None = None, space: Space) -> None:
