@@ -28,6 +28,8 @@ class Seen:
     output: object
     values: dict[str, Tensor]
     weights: dict[str, Tensor]
+    raw: dict[str, Tensor]
+    """The weights as they are in the graph, for gradients to go through."""
     products: dict[str, Tensor]
     summed: dict[str, int | None]
     joins: dict[str, tuple[Tensor, Tensor, Tensor]]
@@ -84,6 +86,7 @@ class GatedPass:
             output,
             {name: found[gate.value] for name, gate in of},
             {name: _like(found[gate.weights], found[gate.value]) for name, gate in of},
+            {name: found[gate.weights] for name, gate in of},
             {name: found[gate.product] for name, gate in of},
             {name: gate.summed for name, gate in of},
             {n: (found[j.x], found[j.shortcut], found[j.transform[0]]) for n, j in units.items()},

@@ -1,0 +1,162 @@
+"""Importance, complexity, gradient flow and learning of gates against oracles."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from gate_nets import ByMean, Fixed, Means, Place, flat, in_unit
+from torch import Tensor, nn
+
+from plusx import InputError, create
+from plusx.analysis.gate_complexity import complexity, gate_complexity, rank_correlation
+from plusx.analysis.gate_flow import gate_flow
+from plusx.analysis.gate_importance import gate_importance
+from plusx.analysis.gate_learning import Course, gate_learning
+
+IMAGES = flat((5.0, 1.0, 1.0), (1.0, 5.0, 1.0), (6.0, 1.0, 2.0), (1.0, 1.0, 4.0))
+LABELS = torch.tensor([0, 1, 0, 2])
+
+
+def test_importance_is_the_loss_without_the_channel() -> None:
+    model = nn.Sequential(Fixed(0.3, 0.9, 0.6), Means())
+    found = gate_importance(model, IMAGES, LABELS, shares=(0, 1 / 3, 1), seeds=3, batch=3)
+    loss = F.cross_entropy(model(IMAGES), LABELS).item()
+    for channel in found.channels:
+        thinned = IMAGES.clone()
+        thinned[:, channel.index] = 0
+        without = F.cross_entropy(model(thinned), LABELS).item()
+        assert channel.loss == pytest.approx(without - loss, abs=1e-5)
+    assert [channel.weight for channel in found.channels] == pytest.approx([0.3, 0.9, 0.6])
+    assert found.weight_ratio == pytest.approx(3)
+    nothing, heaviest, whole = found.kept
+    assert whole.by_weight == whole.by_loss == found.accuracy and set(whole.random) == {1.0}
+    assert nothing.by_weight == 0.5  # all logits are 0: the first class, of which there are two
+    kept = IMAGES * torch.tensor([0, 1, 0])[:, None, None]
+    assert heaviest.by_weight == (model(kept).argmax(1) == LABELS).float().mean().item()
+    assert "3 seeds" in found.table() and found.plot().lines
+    assert json.loads(json.dumps(found.to_json()))["weight_ratio"] == found.weight_ratio
+
+
+def test_importance_refuses_what_it_cannot_answer() -> None:
+    with pytest.raises(InputError, match="weighs spatial, expected one that weighs channels"):
+        gate_importance(
+            nn.Sequential(nn.Identity(), Place(), Means()), torch.rand(4, 3, 2, 2), LABELS
+        )
+    with pytest.raises(InputError, match="expected 0 to 1, 1 or more"):
+        gate_importance(nn.Sequential(Fixed(1, 1, 1), Means()), IMAGES, LABELS, shares=(2,))
+
+
+def test_complexity_of_images_worked_out_by_hand() -> None:
+    halves = torch.zeros(8, 8)
+    halves[:, 4:] = 1
+    noise = torch.rand(8, 8).round()
+    images = torch.stack([torch.zeros(8, 8), halves, noise])[:, None].expand(-1, 3, -1, -1)
+    found = complexity(images)
+    assert found["edges"][:2].tolist() == [0, 2 / 8]  # the columns on both sides of the edge
+    assert found["entropy"][:2].tolist() == pytest.approx([0, 1])
+    assert found["edges"][2] > 0.5 and found["size"][2] > found["size"][1]
+
+
+def test_rank_correlation_is_scipys_and_its_interval_covers() -> None:
+    from scipy.stats import spearmanr
+
+    one, other = np.random.default_rng(0).normal(size=(2, 40))
+    assert rank_correlation(one, other)[0] == pytest.approx(spearmanr(one, other).statistic)
+    assert math.isnan(rank_correlation(one, np.ones(40))[0])
+    assert rank_correlation(one, np.exp(one)) == (pytest.approx(1),) * 3
+    rng, covered = np.random.default_rng(1), 0
+    truth = 6 / math.pi * math.asin(0.5 / 2)  # Spearman's of a normal pair with Pearson's 0.5
+    for _ in range(500):
+        a, b = rng.normal(size=(2, 50))
+        _, low, high = rank_correlation(a, 0.5 * a + 0.75**0.5 * b)
+        covered += low < truth < high
+    assert 0.92 < covered / 500 < 0.98
+
+
+def test_a_gate_that_follows_the_contrast_is_seen() -> None:
+    strength = torch.linspace(0.1, 1, 12)
+    images = (torch.arange(16).view(4, 4) % 2) * strength[:, None, None, None]
+    found = gate_complexity(nn.Sequential(ByMean(1.0), Means()), images, batch=5)
+    rows = {(row.does, row.measure): row for row in found.rows}
+    assert rows["strength", "edges"].r > 0.5  # the mean grows with the stripes
+    assert math.isnan(rows["spread", "edges"].r)  # one weight has no spread
+    assert "*" in found.table() and found.plot().lines
+    assert json.loads(json.dumps(found.to_json()))["count"] == 12
+    with pytest.raises(InputError, match="expected 10 or more"):
+        gate_complexity(nn.Sequential(ByMean(1.0), Means()), images[:5])
+
+
+def _norm(gradient: Tensor) -> float:
+    return float(gradient.norm())
+
+
+def test_flow_is_plain_autograd_with_each_way_cut() -> None:
+    model = in_unit(ByMean(1.0, -2.0))
+    images, labels = torch.randn(5, 2, 3, 3), torch.tensor([0, 1, 1, 0, 1])
+    conv, gate = model[0].transform[0], model[0].transform[1]
+    row = gate_flow(model, images, labels, batch=2).rows[0]
+
+    def gradient(cut_weights: bool, cut_value: bool) -> float:
+        x = images.clone()
+        value = conv(x).detach().requires_grad_()
+        weights = (value.detach() if cut_weights else value).mean((2, 3), keepdim=True) * gate.scale
+        y = x + (value.detach() if cut_value else value) * weights
+        (found,) = torch.autograd.grad(F.cross_entropy(y.mean((2, 3)), labels), value)
+        return _norm(found)
+
+    assert row.direct == pytest.approx(gradient(True, False), rel=1e-4)
+    assert row.weights == pytest.approx(gradient(False, True), rel=1e-4)
+    assert row.share == pytest.approx(row.weights / (row.weights + row.direct))
+
+    def at_unit(shortcut: bool) -> float:
+        x = images.clone().requires_grad_()
+        kept = x if shortcut else x.detach()
+        y = kept + model[0].transform(x.detach() if shortcut else x)
+        (found,) = torch.autograd.grad(F.cross_entropy(y.mean((2, 3)), labels), x)
+        return _norm(found)
+
+    assert row.shortcut == pytest.approx(at_unit(True), rel=1e-4)
+    assert row.transform == pytest.approx(at_unit(False), rel=1e-4)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_flow_of_a_network_of_ours_and_without_a_unit() -> None:
+    model = create("resnet8", num_classes=10, attention="se")
+    found = gate_flow(model, torch.randn(4, 3, 8, 8), torch.arange(4))
+    assert all(row.direct > 0 and row.shortcut and row.transform for row in found.rows)
+    assert "%" in found.table() and len(found.plot().lines) == 2
+    json.dumps(found.to_json())
+    alone = gate_flow(nn.Sequential(ByMean(1.0, 1.0, 1.0), Means()), IMAGES, LABELS).rows[0]
+    assert alone.gated_share is None and alone.share > 0
+
+
+def test_learning_is_plain_sgd_on_the_same_batches() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    found = gate_learning({"one": model, "same": model}, IMAGES, LABELS, steps=3, batch=4, rate=0.1)
+    one, same = found.courses
+    assert one.losses == same.losses  # the order and the start are the same, the model not changed
+    weight = model[1].weight.detach().clone().requires_grad_()
+    bias = model[1].bias.detach().clone().requires_grad_()
+    speed = [torch.zeros_like(weight), torch.zeros_like(bias)]
+    for loss, norm in zip(one.losses, one.gradients):
+        by_hand = F.cross_entropy(F.linear(IMAGES.flatten(1), weight, bias), LABELS)
+        grads = torch.autograd.grad(by_hand, (weight, bias))
+        assert loss == pytest.approx(by_hand.item(), rel=1e-4)
+        assert norm == pytest.approx(math.hypot(*map(_norm, grads)), rel=1e-4)
+        speed = [0.9 * v + g for v, g in zip(speed, grads)]
+        weight, bias = ((p - 0.1 * v).detach().requires_grad_()
+                        for p, v in zip((weight, bias), speed))  # fmt: skip
+    assert found.target == one.end and one.steps_to(found.target) == 3
+    assert "steps to a loss" in found.table() and len(found.plot().lines) == 2
+    json.dumps(found.to_json())
+
+
+def test_steps_are_counted_by_the_mean_of_ten() -> None:
+    course = Course("a", tuple([2.0] * 10 + [1.0] * 20), (1.0,) * 30)
+    assert course.end == 1 and course.steps_to(1.5) == 15 and course.steps_to(1.0) == 20
+    assert course.steps_to(0.5) is None
+    with pytest.raises(InputError, match="0 models"):
+        gate_learning({}, IMAGES, LABELS)

@@ -1,0 +1,112 @@
+"""Gates are found by what they compute: whose value they weigh, and for what there is a weight."""
+
+import pytest
+import torch
+from gate_nets import ByMean, Means, No, Place, in_unit
+from torch import nn
+
+from plusx import InputError, create
+from plusx.analysis.gated_pass import by_place, seeing
+from plusx.analysis.gates import found_gates, gates, named
+from plusx.branch import BAM, ECA, SE
+
+
+@pytest.mark.parametrize(
+    ("attention", "kinds"),
+    [
+        ("none", []),
+        ("se", ["channel"]),
+        ("eca", ["channel"]),
+        ("bam", ["both"]),
+        ("nonlocal", ["pairs"]),
+        ("nonlocal-gaussian", ["pairs"]),
+        ("nonlocal-dot", ["pairs"]),
+        ("nonlocal-concat", ["pairs"]),
+    ],
+)
+def test_each_unit_of_ours_has_its_gates(attention: str, kinds: list[str]) -> None:
+    model = create("resnet8", num_classes=10, attention=attention)
+    found = gates(model, torch.zeros(1, 3, 8, 8))
+    assert [gate.kind for gate in found] == 3 * kinds
+    units = [f"stages.{stage}.0.unit" for stage in range(3) for _ in kinds]
+    assert [gate.unit for gate in found] == units
+    assert all(model.get_submodule(gate.name) is gate.module for gate in found)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("attention", ["cbam", "hybrid"])
+def test_two_gates_a_unit_one_for_channels_one_for_places(attention: str) -> None:
+    model = create("resnet8", num_classes=10, attention=attention)
+    found = gates(model, torch.zeros(1, 3, 8, 8))
+    assert [gate.kind for gate in found] == 3 * ["channel", "spatial"]
+    assert {gate.unit for gate in found} == {f"stages.{stage}.0.unit" for stage in range(3)}
+
+
+def test_a_gate_of_a_foreign_network_in_place() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 1), Place(), ByMean(1.0, 2.0), Means())
+    x = torch.randn(4, 3, 5, 5)
+    found = gates(model, x)
+    assert [(gate.name, gate.kind, gate.unit) for gate in found] == [
+        ("1", "spatial", ""), ("2", "channel", ""),
+    ]  # fmt: skip
+    with seeing(model) as passes, torch.no_grad():
+        seen = passes(x)
+    value = model[0](x)
+    weights = 2 * value.mean(1, keepdim=True)
+    assert torch.equal(seen.weights["1"], weights)
+    assert torch.equal(seen.values["1"], value)
+    assert torch.equal(seen.logits, model(x))
+
+
+def test_products_that_are_no_gates() -> None:
+    assert gates(No(), torch.zeros(1, 2, 3, 3)) == []
+    with pytest.raises(InputError, match="has no gate"):
+        named([], None)
+
+
+def test_a_gate_named_by_its_unit_and_numbered() -> None:
+    model = in_unit(nn.Sequential(SE(2), ECA(2), BAM(2)))
+    found = gates(model, torch.zeros(1, 2, 4, 4))
+    assert [gate.name for gate in found] == [f"0.transform.1.{n}" for n in range(3)]
+    assert {gate.unit for gate in found} == {"0"}
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Parameter(torch.ones(2, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x * (x.mean((2, 3), keepdim=True) * self.a)
+            return x * (x.mean((2, 3), keepdim=True) * self.a)
+
+    assert [g.name for g in gates(Twice(), torch.zeros(1, 2, 4, 4))] == [":1", ":2"]
+
+
+def test_the_right_gate_is_asked_for() -> None:
+    model = create("resnet8", num_classes=10, attention="se")
+    with seeing(model) as passes:
+        found = found_gates(passes, torch.zeros(1, 3, 8, 8))
+    assert named(found, found[1].name) is found[1]
+    with pytest.raises(InputError, match=r"did you mean 'stages\.0\.0\.unit\.transform\.gate'"):
+        named(found, "stages.0.0.unit.transform.gat")
+    with pytest.raises(InputError, match="no gate was chosen of several"):
+        named(found, None)
+
+
+def test_pairs_are_laid_out_on_the_places_that_are_heard() -> None:
+    weights = torch.arange(6.0).expand(1, 24, 6)  # place j is heard as much as its number
+    heard = by_place(weights, -1, 2 / 3)
+    assert heard is not None and heard[0].tolist() == [[0, 1, 2], [3, 4, 5]]
+    turned = by_place(weights.transpose(1, 2), -2, 2 / 3)
+    assert turned is not None and torch.equal(turned, heard)
+    assert by_place(torch.rand(1, 5, 5), -1, 1.0) is None  # a class token among the places
+    assert by_place(torch.rand(1, 5, 1, 1), None, 1.0) is None
+
+
+def test_looking_leaves_no_trace() -> None:
+    model = create("resnet8", num_classes=10, attention="se").train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    random = torch.get_rng_state()
+    gates(model, torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
+    assert model.training and torch.equal(random, torch.get_rng_state())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
