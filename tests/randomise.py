@@ -3,14 +3,14 @@
 import torch
 from torch import nn
 
-from plusx import units
+from plusx.unit import declared_units
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
 
 
 def randomise(model: nn.Module) -> None:
     """Draw norms, their statistics and all vectors at random; scales shrink with depth."""
-    depth = max(1, len(units(model)))
+    depth = max(1, len(declared_units(model)))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() <= 1:

@@ -1,4 +1,4 @@
-"""Hybrid attention: starts as the identity, costs little, without its parts is the plain network."""
+"""Hybrid attention: starts as the identity, costs little, without parts is the plain network."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from plusx import HybridAttention, InputError, create, summary, units
+from plusx import HybridAttention, InputError, Residual, create, summary, units
 from plusx.branch import ATTENTION, CBAM, Gated
 from plusx.branch.hybrid_parts import (
     ChannelWeights,
@@ -178,7 +178,7 @@ def by_hand(x: Tensor, gate: HybridAttention, order: str) -> Tensor:
 def test_orders_are_those_by_hand(order: str) -> None:
     fusion = {"place": {"fusion": place_first}, "parallel": {"fusion": parallel}}.get(order, {})
     gate = HybridAttention(32, **fusion).double()
-    randomise(gate)
+    randomise(Residual(gate))
     nn.init.normal_(gate.parts.channel.strength.linear.weight)
     nn.init.normal_(gate.parts.place.strength.linear.weight)
     x = torch.randn(3, 32, 6, 5, dtype=torch.float64)

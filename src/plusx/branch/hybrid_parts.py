@@ -173,7 +173,7 @@ def channel_first(factors: Mapping[str, nn.Module]) -> InTurn:
 
 def place_first(factors: Mapping[str, nn.Module]) -> InTurn:
     """Weigh places, then channels."""
-    return InTurn(dict(reversed(factors.items())))
+    return InTurn(dict(reversed([*factors.items()])))
 
 
 def parallel(factors: Mapping[str, nn.Module]) -> Together:
