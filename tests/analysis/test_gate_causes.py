@@ -46,7 +46,7 @@ def test_importance_refuses_what_it_cannot_answer() -> None:
             nn.Sequential(nn.Identity(), Place(), Means()), torch.rand(4, 3, 2, 2), LABELS
         )
     with pytest.raises(InputError, match="expected 0 to 1, 1 or more"):
-        gate_importance(nn.Sequential(Fixed(1, 1, 1), Means()), IMAGES, LABELS, shares=(2,))
+        gate_importance(nn.Sequential(Fixed(1.0, 1.0, 1.0), Means()), IMAGES, LABELS, shares=(2,))
 
 
 def test_complexity_of_images_worked_out_by_hand() -> None:
@@ -76,12 +76,13 @@ def test_rank_correlation_is_scipys_and_its_interval_covers() -> None:
     assert 0.92 < covered / 500 < 0.98
 
 
-def test_a_gate_that_follows_the_contrast_is_seen() -> None:
-    strength = torch.linspace(0.1, 1, 12)
-    images = (torch.arange(16).view(4, 4) % 2) * strength[:, None, None, None]
+def test_a_gate_that_follows_what_there_is_to_see_is_seen() -> None:
+    white = torch.rand(64).argsort()
+    images = torch.stack([(white < count).float() for count in range(1, 13)]).view(12, 1, 8, 8)
     found = gate_complexity(nn.Sequential(ByMean(1.0), Means()), images, batch=5)
     rows = {(row.does, row.measure): row for row in found.rows}
-    assert rows["strength", "edges"].r > 0.5  # the mean grows with the stripes
+    assert rows["strength", "entropy"].r == pytest.approx(1)  # both grow with the white places
+    assert rows["distance", "entropy"].r < 1  # far from the mean at both ends
     assert math.isnan(rows["spread", "edges"].r)  # one weight has no spread
     assert "*" in found.table() and found.plot().lines
     assert json.loads(json.dumps(found.to_json()))["count"] == 12
