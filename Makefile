@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "plusx needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q -c constraints.txt setuptools
-	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[train,shards,dev]'
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[train,shards,analysis,dev]'
 	@touch $@
 
 lint: $(READY)  ## format, lint, types

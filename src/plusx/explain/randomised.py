@@ -1,0 +1,106 @@
+"""sanity(model, images, method): do the maps change when the weights are made random?"""
+
+import copy
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from plusx.analysis.aligned import aligned
+from plusx.analysis.drawing import new_axes, profile
+from plusx.analysis.outline import outline
+from plusx.explain.attribution import Method
+from plusx.explain.looking import Target
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["SAME", "Sanity", "rank_correlation", "sanity"]
+
+SAME = 0.5
+"""Maps of a network without a single learned weight that agree more than this do not come of it."""
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """Mean rank correlation with the true maps, as parts become random from the head down."""
+
+    method: str
+    parts: tuple[str, ...]
+    correlations: tuple[float, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the maps of the wholly random network are others: |correlation| below `SAME`."""
+        return abs(self.correlations[-1]) < SAME
+
+    def to_json(self) -> dict[str, object]:
+        """Return the figures as plain JSON values."""
+        return {**asdict(self), "passed": self.passed}
+
+    def table(self) -> str:
+        """List the parts in the order in which they became random, with the verdict."""
+        lines = [("random from here up", "rank correlation")]
+        lines += [(part, f"{value:.3f}") for part, value in zip(self.parts, self.correlations)]
+        word = "passes" if self.passed else "does not pass"
+        title = f"{self.method} {word}: with random weights its maps agree {lines[-1][1]}"
+        return "\n".join([title, "", *aligned(lines)])
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the correlation, the head at the top."""
+        ax = ax or new_axes()
+        ax.axvline(SAME, linestyle=":", color="gray")
+        profile(ax, self.correlations, names=self.parts, label=self.method, style="o-")
+        ax.set_xlabel("rank correlation with the true maps")
+        return ax
+
+
+def sanity(
+    model: nn.Module, images: Tensor, method: Method, target: Target = None, *, seed: int = 0
+) -> Sanity:
+    """Make a copy's parts random, from the head to the stem, and compare the maps each time.
+
+    Adebayo et al. 2018, "Sanity checks for saliency maps", section 3: the cascading randomisation.
+    Each tensor is drawn anew with its own mean and deviation, so that signals keep their size; the
+    class stays that of the true network. The model itself is left as it is.
+    """
+    true = method(model, images, target)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = copy.deepcopy(model)
+    parts = [(n, p) for n, p in outline(drawn) if any(True for _ in p.parameters())]
+    names, correlations = [], []
+    for name, part in reversed(parts):
+        _draw(part, generator)
+        maps = method(drawn, images, true.targets).maps
+        names.append(name)
+        correlations.append(float(rank_correlation(true.maps, maps).mean()))
+    return Sanity(true.method, tuple(names), tuple(correlations))
+
+
+def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Return Spearman's correlation of maps (B, H, W), image by image; 0 beside a constant one.
+
+    Equal values share their mean rank, so that the empty half of a map does not count as an order.
+    """
+    a, b = (_ranks(maps.flatten(1).double()) for maps in (one, other))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    found: Tensor = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1)).clamp_min(1e-12)
+    return found
+
+
+def _ranks(rows: Tensor) -> Tensor:
+    made = []
+    for row in rows:
+        _, place, count = row.unique(return_inverse=True, return_counts=True)
+        last = count.cumsum(0)
+        made.append((last - (count.double() - 1) / 2)[place])
+    return torch.stack(made)
+
+
+def _draw(part: nn.Module, generator: torch.Generator) -> None:
+    with torch.no_grad():
+        for parameter in part.parameters():
+            fresh = torch.randn(parameter.shape, generator=generator).to(parameter)
+            spread = parameter.std(correction=0)
+            parameter.copy_(parameter.mean() + spread * fresh)

@@ -1,0 +1,104 @@
+"""How far to trust a map: deletion and insertion, random weights, noise."""
+
+import copy
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from plusx import InputError, create
+from plusx.explain import Attribution, faithfulness, grad_cam, layer_cam, sanity, stability
+
+
+class _Corner(nn.Module):
+    """Class 1 is how bright the upper left quarter is: the map that is right is known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 1, bias=False)
+        self.linear = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.tensor([1.0, 0.5]).reshape(2, 1, 1, 1))
+            self.linear.weight.copy_(torch.tensor([[0.0, 0.0], [4.0, 4.0]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.conv(x)[:, :, :4, :4].mean((2, 3)))
+
+
+def _attribution(maps: Tensor) -> Attribution:
+    images = torch.zeros(len(maps), 1, 8, 8)
+    images[:, :, :4, :4] = 1.0
+    targets = torch.ones(len(maps), dtype=torch.long)
+    return Attribution("by hand", ("conv",), targets, torch.zeros(len(maps)), images, (maps,))
+
+
+def test_deletion_and_insertion_are_areas_under_the_curve() -> None:
+    right = torch.zeros(1, 8, 8)
+    right[:, :4, :4] = 1.0
+    found = faithfulness(_Corner(), _attribution(right), steps=4, blank=torch.zeros(1, 1, 8, 8))
+    # a quarter of the image at each step: after the first all that matters is gone
+    high, low = float(torch.tensor(6.0).sigmoid()), 0.5
+    curve = (high, low, low, low, low)
+    assert found.deletion_curve == pytest.approx(curve)
+    assert found.insertion_curve == pytest.approx((low, high, high, high, high))
+    assert found.deletion == pytest.approx((high / 2 + 3 * low + low / 2) / 4)
+    assert found.insertion == pytest.approx((low / 2 + 3 * high + high / 2) / 4)
+    assert found.better_than_chance
+
+
+def test_a_map_of_the_wrong_place_is_no_better_than_chance() -> None:
+    wrong = torch.zeros(1, 8, 8)
+    wrong[:, 4:, 4:] = 1.0
+    wrong[:, :4, :4] = -1.0
+    right = faithfulness(_Corner(), _attribution(-wrong))
+    found = faithfulness(_Corner(), _attribution(wrong))
+    assert found.deletion > right.deletion and found.insertion < right.insertion
+    assert found.to_json()["method"] == "by hand" and "deletion" in found.table()
+    assert len(found.plot().lines) == 2
+
+
+def test_wrong_steps_and_blanks() -> None:
+    given = _attribution(torch.rand(1, 8, 8))
+    with pytest.raises(InputError, match="steps is 0"):
+        faithfulness(_Corner(), given, steps=0)
+    with pytest.raises(InputError, match="blank is"):
+        faithfulness(_Corner(), given, blank=torch.zeros(1, 1, 4, 4))
+
+
+def _edges(model: nn.Module, images: Tensor, target: object = None) -> Attribution:
+    """A "method" that does not look at the weights."""
+    found = grad_cam(model, images, target)
+    return replace(found, method="edges", raw=(images.mean(1).diff(dim=1).abs(),))
+
+
+def test_random_weights_change_grad_cam_and_not_an_edge_detector() -> None:
+    model, images = create("resnet8", num_classes=4), torch.randn(3, 3, 32, 32)
+    before = copy.deepcopy(model.state_dict())
+    blind = sanity(model, images, _edges)
+    assert not blind.passed and blind.correlations == pytest.approx([1.0] * len(blind.parts))
+    assert "does not pass" in blind.table()
+    seeing = sanity(model, images, partial(grad_cam, unit="stages.0.0.unit"))
+    assert seeing.parts[0] == "head" and seeing.parts[-1] == "stem"
+    assert seeing.correlations[-1] < 0.9
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+    assert seeing.plot().get_xlabel() and seeing.to_json()["passed"] == seeing.passed
+
+
+def test_noise_of_no_size_changes_nothing_and_more_noise_changes_more() -> None:
+    model, images = create("resnet8", num_classes=4), torch.randn(2, 3, 16, 16)
+    still = stability(model, images, layer_cam, noise=0.0, draws=2)
+    assert still.correlation == pytest.approx(1.0) and still.change == pytest.approx(0.0)
+    small, large = (stability(model, images, layer_cam, noise=n, draws=3) for n in (0.01, 1.0))
+    assert small.change < large.change and small.correlation > large.correlation
+    assert small == stability(model, images, layer_cam, noise=0.01, draws=3)
+    assert "Layer-CAM" in small.table()
+
+
+def test_wrong_noise() -> None:
+    model, images = create("resnet8", num_classes=4), torch.randn(2, 3, 16, 16)
+    with pytest.raises(InputError, match="noise is -1"):
+        stability(model, images, layer_cam, noise=-1)
+    with pytest.raises(InputError, match="draws is 0"):
+        stability(model, images, layer_cam, draws=0)
