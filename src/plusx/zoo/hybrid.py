@@ -58,9 +58,9 @@ def hybrid_resnet(
 ) -> Network:
     """A ResNet with attention in each transform: behind two 3x3, or within a bottleneck.
 
-    Behind a bottleneck, where SE-ResNet has its gate, the feature is four times as wide as within:
-    four times the time to weigh it, and of 16 times the parameters an excitation would need. The
-    attention is drawn after the ResNet, whose weights are those of the same seed without it.
+    Behind a bottleneck, where SE-ResNet has its gate, the feature is four times as wide as within,
+    and so are the time to weigh it and the parameters. The attention is drawn after the ResNet,
+    whose weights are those of the same seed without it.
     Input (B, in_channels, H, W), logits (B, num_classes).
     """
     network = resnet(
