@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gate_nets import ByMean, Fixed, Means, Place, flat, in_unit
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from plusx import InputError, create
@@ -31,6 +32,8 @@ def test_importance_is_the_loss_without_the_channel() -> None:
         assert channel.loss == pytest.approx(without - loss, abs=1e-5)
     assert [channel.weight for channel in found.channels] == pytest.approx([0.3, 0.9, 0.6])
     assert found.weight_ratio == pytest.approx(3)
+    losses = [channel.loss for channel in found.channels]
+    assert found.agreement == pytest.approx(spearmanr([0.3, 0.9, 0.6], losses).statistic)
     nothing, heaviest, whole = found.kept
     assert whole.by_weight == whole.by_loss == found.accuracy and set(whole.random) == {1.0}
     assert nothing.by_weight == 0.5  # all logits are 0: the first class, of which there are two
@@ -61,11 +64,10 @@ def test_complexity_of_images_worked_out_by_hand() -> None:
 
 
 def test_rank_correlation_is_scipys_and_its_interval_covers() -> None:
-    from scipy.stats import spearmanr
-
     one, other = np.random.default_rng(0).normal(size=(2, 40))
     assert rank_correlation(one, other)[0] == pytest.approx(spearmanr(one, other).statistic)
     assert math.isnan(rank_correlation(one, np.ones(40))[0])
+    assert rank_correlation(one[:3], other[:3])[1:] == (-1, 1)
     assert rank_correlation(one, np.exp(one)) == (pytest.approx(1),) * 3
     rng, covered = np.random.default_rng(1), 0
     truth = 6 / math.pi * math.asin(0.5 / 2)  # Spearman's of a normal pair with Pearson's 0.5

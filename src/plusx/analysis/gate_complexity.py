@@ -172,6 +172,8 @@ def rank_correlation(
     if min(np.ptp(one) / max(np.abs(one).max(), 1e-30), np.ptp(other)) <= 1e-9:
         return math.nan, math.nan, math.nan
     r = float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    if len(one) <= 3:
+        return r, -1.0, 1.0  # of three pairs the interval is everything
     if abs(r) >= 1 - 1e-12:
         return r, r, r
     half = 1.96 * math.sqrt((1 + r * r / 2) / (len(one) - 3))

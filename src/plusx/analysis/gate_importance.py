@@ -1,5 +1,6 @@
 """Do the channels that a gate favours matter more than the others?"""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, new_axes
+from plusx.analysis.gate_complexity import rank_correlation
 from plusx.analysis.gate_moments import Moments, batches
 from plusx.analysis.gated_pass import GatedPass, by_channel, seeing
 from plusx.analysis.gates import found_gates, named
@@ -67,19 +69,13 @@ class GateImportance:
 
     @property
     def agreement(self) -> float | None:
-        """Rank correlation of weight and rise of the loss, over channels; None where one is flat.
-
-        Spearman 1904.
-        """
-        from scipy.stats import rankdata
-
-        ranks = [
-            rankdata(values)
+        """Rank correlation of weight and rise of the loss, over channels; None if one is flat."""
+        weights, losses = (
+            np.array(values)
             for values in zip(*((c.weight, c.loss) for c in self.channels), strict=True)
-        ]
-        if any(np.ptp(rank) == 0 for rank in ranks):
-            return None
-        return float(np.corrcoef(*ranks)[0, 1])
+        )
+        r, _, _ = rank_correlation(weights, losses)
+        return None if math.isnan(r) else r
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values."""
