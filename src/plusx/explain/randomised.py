@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["SAME", "Sanity", "rank_correlation", "sanity"]
 
 SAME = 0.5
-"""Maps of a network without a single learned weight that agree more than this do not come of it."""
+"""Maps of a network without a single learned weight that agree more than this do not come of it.
+
+Measured on one resnet8 (85% on Fashion-MNIST, 32 images): 0.03 for Grad-CAM, 0.39 for Layer-CAM,
+0.43 for Grad-CAM++, 0.48 for guided backpropagation, whose maps the literature says fail.
+"""
 
 
 @dataclass(frozen=True)
