@@ -7,16 +7,21 @@ cause if one of its causes is among the first three troubles, and as caught if t
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from torch import set_num_threads
 
 import plusx.doctor
 from defects import DEFECTS, Defect, make_verdict
 from defects.panel import Healthy, counted, panel
-from ledger import TRY, Row, Steps, record, row
+from ledger import CORES, TRY, Row, Steps, record, row
 
 __all__ = ["main"]
 
@@ -24,24 +29,29 @@ BUDGET = 60.0
 """Seconds of work of one examination: the default."""
 SEED = 0
 FEW = 3
+AT_ONCE = 8
+"""Examinations of one process."""
 
 
 def main(*words: str) -> None:
     """Examine what the words pick, or all; record all."""
-    of_peers = all(find_spec(name) is not None for name in ("torchvision", "timm"))
-    if not of_peers:
+    with_peers = of_peers()
+    if not with_peers:
         print("defects: torchvision and timm are not there (`make test-peers`): without them")
     flags = {word for word in words if word.startswith("--")}
     picked = [word for word in words if word not in flags]
-    defects = [d for d in DEFECTS if (of_peers or not d.of_peers) and _meant(d.key, picked)]
-    healthy = [h for h in panel(with_peers=of_peers) if _meant(h.key, picked)]
+    defects = [d for d in DEFECTS if (with_peers or not d.of_peers) and _meant(d.key, picked)]
+    healthy = [h for h in panel(with_peers=with_peers) if _meant(h.key, picked)]
     if TRY:
         defects, healthy = defects[:: max(1, len(defects) // FEW)][:FEW], healthy[:FEW]
     defects = [] if "--panel" in flags else defects
     healthy = [] if "--defects" in flags else healthy
     steps = Steps("defects", total=len(defects) + len(healthy), **_settings(picked))
-    found = [(defect, steps.once(defect.key, lambda d=defect: examined(d))) for defect in defects]
-    quiet = [(each, steps.once(each.key, lambda h=each: asked(h))) for each in healthy]
+    keys = [each.key for each in (*defects, *healthy)]
+    with examinations([key for key in keys if key not in steps.values]) as made:
+        values = {key: steps.once(key, partial(next, made)) for key in keys}
+    found = [(defect, values[defect.key]) for defect in defects]
+    quiet = [(each, values[each.key]) for each in healthy]
     print(table(found))
     print(alarms(quiet))
     if not picked and defects and healthy:
@@ -50,15 +60,30 @@ def main(*words: str) -> None:
         steps.finish()
 
 
-def examined(defect: Defect) -> dict[str, Any]:
-    """Break, examine, judge."""
-    diagnosis = defect.case(SEED).examine(BUDGET)
-    return asdict(make_verdict(diagnosis, defect.causes))
+@contextmanager
+def examinations(keys: Sequence[str]) -> Iterator[Iterator[dict[str, Any]]]:
+    """Examine what the keys name, in their order: one process of one thread a core.
+
+    A process is replaced after some examinations, so that none inherits much of those before it.
+    """
+    with get_context("spawn").Pool(CORES, set_num_threads, (1,), maxtasksperchild=AT_ONCE) as pool:
+        yield pool.imap(examined, keys)
 
 
-def asked(healthy: Healthy) -> dict[str, Any]:
-    """Examine a healthy network; one that cannot even be examined is as bad as a false alarm."""
+def examined(key: str) -> dict[str, Any]:
+    """Judge the defect or ask the healthy network of this key.
+
+    A healthy one that cannot even be examined is as bad as a false alarm.
+    """
+    for defect in DEFECTS:
+        if defect.key == key:
+            return asdict(make_verdict(defect.case(SEED).examine(BUDGET), defect.causes))
+    healthy = next(each for each in panel(with_peers=of_peers()) if each.key == key)
     return counted(healthy.case(SEED).examine(BUDGET))
+
+
+def of_peers() -> bool:
+    return all(find_spec(name) is not None for name in ("torchvision", "timm"))
 
 
 def _meant(key: str, words: Sequence[str]) -> bool:

@@ -165,8 +165,8 @@ class Quick(Recipe):
     """Muon with one cycle of 8 passes, label smoothing 0.2, cutout, averaged weights.
 
     Keller Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498, for
-    the parts. The fastest way to a good result on small images. Seen: resnet20 93.55% on
-    Fashion-MNIST's test images, one seed.
+    the parts. The fastest way to a good result on small images. Seen on Fashion-MNIST's
+    test images: resnet20 93.48%, resnet56 93.73% (README: three seeds, intervals, commands).
     """
 
     epochs: int = 8
