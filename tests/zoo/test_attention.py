@@ -11,6 +11,7 @@ from plusx import InputError, Residual, create, list_models, summary, units
 from plusx.branch import GATES, Gated, NonLocal
 from plusx.branch.eca import eca_kernel
 from plusx.catalog import family_of
+from plusx.graph import trace
 from plusx.unit import outer_units
 from randomise import randomise
 
@@ -227,3 +228,13 @@ def test_the_named_network_has_the_pairwise_function_asked_for(pairwise: str) ->
     blocks = [unit.module for unit in units(network) if "NonLocal" in type(unit.transform).__name__]
     assert len(blocks) == 5
     assert str(blocks[0]) == str(wanted)
+
+
+@pytest.mark.parametrize("name", ["cbam", "hybrid"])
+def test_gates_that_look_at_places_are_traced_by_fx(name: str) -> None:
+    model = create("resnet8", num_classes=4, attention=name).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.2)
+    x = torch.randn(2, 3, 16, 16)
+    traced = trace(model)  # without inputs: by torch.fx or not at all
+    assert traced.by == "fx" and torch.equal(traced.module(x), model(x))

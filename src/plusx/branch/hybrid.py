@@ -54,6 +54,7 @@ class HybridAttention(nn.Module):
         if not 0 <= skip <= 1:
             raise ValueError(f"skip is {skip}, the share of x that goes past; expected 0 to 1")
         made = {"channel": channel, "place": place}
+        self.places = space.places
         self.parts = fusion(
             {
                 name: Factor(weights(channels, space=space), strength(channels), skip=skip)
@@ -63,5 +64,5 @@ class HybridAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.parts(x, x.mean(tuple(range(2, x.dim())), keepdim=True))
+        y: Tensor = self.parts(x, x.mean(self.places, keepdim=True))
         return y

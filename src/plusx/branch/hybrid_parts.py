@@ -50,6 +50,7 @@ class ChannelWeights(nn.Module):
         super().__init__()
         if not space.many:
             raise ValueError(f"mean and maximum are taken over places, and {space.shape} has one")
+        self.places = space.places
         inner = min(max(width // 16, 4), 8) if inner is None else inner
         self.reduce = space.conv(width, inner, 1, bias=False)
         self.act = nn.ReLU()
@@ -57,7 +58,7 @@ class ChannelWeights(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor, mean: Tensor) -> Tensor:
-        largest = x.amax(tuple(range(2, x.dim())), keepdim=True)
+        largest = x.amax(self.places, keepdim=True)
         both = self.act(self.reduce(torch.cat([mean, largest], dim=2)))  # (B, inner, 2, 1)
         weights: Tensor = self.gate(self.expand(both.sum(2, keepdim=True)))
         return weights
@@ -97,7 +98,7 @@ class StrengthOfInput(nn.Module):
 
     def forward(self, mean: Tensor) -> Tensor:
         found = torch.tanh(self.linear(mean.flatten(1)))  # (B, 1)
-        return found.view(-1, *[1] * (mean.dim() - 1))
+        return found.view_as(mean[:, :1])
 
 
 @final
