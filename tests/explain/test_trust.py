@@ -41,8 +41,8 @@ def test_deletion_and_insertion_are_areas_under_the_curve() -> None:
     # a quarter of the image at each step: after the first all that matters is gone
     high, low = float(torch.tensor(6.0).sigmoid()), 0.5
     curve = (high, low, low, low, low)
-    assert found.deletion_curve == pytest.approx(curve)
-    assert found.insertion_curve == pytest.approx((low, high, high, high, high))
+    assert found.deleted[0].tolist() == pytest.approx(curve)
+    assert found.inserted[0].tolist() == pytest.approx((low, high, high, high, high))
     assert found.deletion == pytest.approx((high / 2 + 3 * low + low / 2) / 4)
     assert found.insertion == pytest.approx((low / 2 + 3 * high + high / 2) / 4)
     assert found.better_than_chance
@@ -56,7 +56,7 @@ def test_a_map_of_the_wrong_place_is_no_better_than_chance() -> None:
     found = faithfulness(_Corner(), _attribution(wrong))
     assert found.deletion > right.deletion and found.insertion < right.insertion
     assert found.to_json()["method"] == "by hand" and "deletion" in found.table()
-    assert len(found.plot().lines) == 2
+    assert len(found.plot().lines) == 4
 
 
 def test_wrong_steps_and_blanks() -> None:

@@ -55,6 +55,19 @@ class Through:
         there = (mean.cumsum(0) >= 0.5).nonzero()
         return ("stem", *self.units)[int(there[0])] if len(there) else None
 
+    def of(self, index: int) -> "Through":
+        """Return that of one image."""
+        one = slice(index, index + 1)
+        return Through(
+            self.units,
+            self.targets[one],
+            self.evidence[one],
+            self.stem[one],
+            self.added[one],
+            self.offsets[one],
+            tuple(map[one] for map in self.maps),
+        )
+
     def to_json(self) -> dict[str, object]:
         """Return units, targets, evidence and its parts as plain JSON values."""
         return {

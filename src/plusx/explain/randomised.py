@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.analysis.drawing import new_axes, profile
+from plusx.analysis.drawing import new_axes, profile, spread
 from plusx.analysis.outline import outline
+from plusx.errors import InputError
 from plusx.explain.attribution import Method
 from plusx.explain.looking import Target
 
@@ -61,25 +62,44 @@ class Sanity:
 
 
 def sanity(
-    model: nn.Module, images: Tensor, method: Method, target: Target = None, *, seed: int = 0
+    model: nn.Module,
+    images: Tensor,
+    method: Method,
+    target: Target = None,
+    *,
+    steps: int | None = None,
+    draws: int = 1,
+    seed: int = 0,
 ) -> Sanity:
     """Make a copy's parts random, from the head to the stem, and compare the maps each time.
 
     Adebayo et al. 2018, "Sanity checks for saliency maps", section 3: the cascading randomisation.
     Each tensor is drawn anew with its own mean and deviation, so that signals keep their size; the
-    class stays that of the true network. The model itself is left as it is.
+    class stays that of the true network. Maps are compared after `steps` parts, evenly spread and
+    the last one among them (all of them by default), and the correlations are means over `draws`.
+    The model itself is left as it is.
     """
+    for name, count in (("steps", steps), ("draws", draws)):
+        if count is not None and count < 1:
+            raise InputError(f"{name} is {count}, expected 1 or more")
     true = method(model, images, target)
     generator = torch.Generator().manual_seed(seed)
-    drawn = copy.deepcopy(model)
-    parts = [(n, p) for n, p in outline(drawn) if any(True for _ in p.parameters())]
-    names, correlations = [], []
-    for name, part in reversed(parts):
-        _draw(part, generator)
-        maps = method(drawn, images, true.targets).maps
-        names.append(name)
-        correlations.append(float(rank_correlation(true.maps, maps).mean()))
-    return Sanity(true.method, tuple(names), tuple(correlations))
+    names: list[str] = []
+    rows: list[list[float]] = []
+    for _ in range(draws):
+        drawn = copy.deepcopy(model)
+        parts = [(n, p) for n, p in outline(drawn) if any(True for _ in p.parameters())][::-1]
+        seen = {len(parts) - 1 - at for at in spread(len(parts), steps or len(parts))}
+        names, row = [], []
+        for at, (name, part) in enumerate(parts):
+            _draw(part, generator)
+            if at in seen:
+                names.append(name)
+                maps = method(drawn, images, true.targets).maps
+                row.append(float(rank_correlation(true.maps, maps).mean()))
+        rows.append(row)
+    means = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
+    return Sanity(true.method, tuple(names), tuple(means))
 
 
 def rank_correlation(one: Tensor, other: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """faithfulness(model, attribution): does the class go with the places that the map names?"""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,30 +18,62 @@ if TYPE_CHECKING:
 __all__ = ["Faithfulness", "faithfulness"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faithfulness:
     """Probability of the class as places are taken away or put back, the strongest first.
 
-    `deletion` and `insertion` are the means over images and steps of the two curves: deletion is
-    good when low, insertion when high. `chance` is the same two for maps of smoothed noise.
+    Curves are (B, steps + 1), an image a row. `deletion` and `insertion` are the means over images
+    and steps: deletion is good when low, insertion when high. `chance` is the same two for maps of
+    smoothed noise.
     """
 
     method: str
-    deletion: float
-    insertion: float
-    chance_deletion: float
-    chance_insertion: float
-    deletion_curve: tuple[float, ...]
-    insertion_curve: tuple[float, ...]
+    deleted: Tensor
+    inserted: Tensor
+    chance_deleted: Tensor
+    chance_inserted: Tensor
+
+    @property
+    def deletion(self) -> float:
+        """The area under the curve of taking away."""
+        return _area(self.deleted)
+
+    @property
+    def insertion(self) -> float:
+        """The area under the curve of putting back."""
+        return _area(self.inserted)
+
+    @property
+    def chance_deletion(self) -> float:
+        """The deletion of noise."""
+        return _area(self.chance_deleted)
+
+    @property
+    def chance_insertion(self) -> float:
+        """The insertion of noise."""
+        return _area(self.chance_inserted)
 
     @property
     def better_than_chance(self) -> bool:
         """Whether the map beats noise both ways."""
         return self.deletion < self.chance_deletion and self.insertion > self.chance_insertion
 
+    def of(self, index: int) -> "Faithfulness":
+        """Return that of one image."""
+        curves = (self.deleted, self.inserted, self.chance_deleted, self.chance_inserted)
+        return Faithfulness(self.method, *(curve[index : index + 1] for curve in curves))
+
     def to_json(self) -> dict[str, object]:
-        """Return the figures as plain JSON values."""
-        return asdict(self)
+        """Return the areas and the mean curves as plain JSON values."""
+        return {
+            "method": self.method,
+            "deletion": self.deletion,
+            "insertion": self.insertion,
+            "chance_deletion": self.chance_deletion,
+            "chance_insertion": self.chance_insertion,
+            "deletion_curve": self.deleted.mean(0).tolist(),
+            "insertion_curve": self.inserted.mean(0).tolist(),
+        }
 
     def table(self) -> str:
         """List deletion and insertion beside those of noise."""
@@ -53,12 +85,17 @@ class Faithfulness:
         return "\n".join(aligned(lines))
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw both curves over the share of the image."""
+        """Draw both mean curves over the share of the image, those of noise dotted."""
         ax = ax or new_axes()
-        share = torch.linspace(0, 100, len(self.deletion_curve)).tolist()
-        ax.plot(share, self.deletion_curve, color=ORANGE, label="taken away")
-        ax.plot(share, self.insertion_curve, color=BLUE, label="put back")
+        share = torch.linspace(0, 100, self.deleted.shape[1]).tolist()
+        for color, label, curve, chance in (
+            (ORANGE, "taken away", self.deleted, self.chance_deleted),
+            (BLUE, "put back", self.inserted, self.chance_inserted),
+        ):
+            ax.plot(share, curve.mean(0).tolist(), color=color, label=label)
+            ax.plot(share, chance.mean(0).tolist(), ":", color=color, lw=1.2)
         ax.set(xlabel="% of the image, strongest first", ylabel="probability of the class")
+        ax.set_ylim(0, None)
         return ax
 
 
@@ -87,36 +124,34 @@ def faithfulness(
     noise = torch.rand(smallest.shape, generator=generator).to(images.device)
     chance = onto(noise, (images.shape[-2], images.shape[-1]))
 
-    def curve(maps: Tensor, start: Tensor, end: Tensor) -> list[float]:
+    def curve(maps: Tensor, start: Tensor, end: Tensor) -> Tensor:
         return _curve(model, start, end, maps, attribution.targets, steps)
 
     maps = attribution.maps
-    deletion, insertion = curve(maps, images, blank), curve(maps, blank, images)
     return Faithfulness(
         method=attribution.method,
-        deletion=_mean(deletion),
-        insertion=_mean(insertion),
-        chance_deletion=_mean(curve(chance, images, blank)),
-        chance_insertion=_mean(curve(chance, blank, images)),
-        deletion_curve=tuple(deletion),
-        insertion_curve=tuple(insertion),
+        deleted=curve(maps, images, blank),
+        inserted=curve(maps, blank, images),
+        chance_deleted=curve(chance, images, blank),
+        chance_inserted=curve(chance, blank, images),
     )
 
 
 def _curve(
     model: nn.Module, start: Tensor, end: Tensor, maps: Tensor, targets: Tensor, steps: int
-) -> list[float]:
-    """Return the mean probability as `start` becomes `end`, the strongest places first."""
+) -> Tensor:
+    """Return the probabilities (B, steps + 1) as `start` becomes `end`, strongest places first."""
     rank = maps.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view_as(maps)
     found = []
     with still(model), torch.no_grad():
         for step in range(steps + 1):
             changed = (rank < step / steps * maps[0].numel())[:, None]
             logits = logits_of(model(end.where(changed, start)), len(start))
-            found.append(float(logits.softmax(1).gather(1, targets[:, None]).mean()))
-    return found
+            found.append(logits.softmax(1).gather(1, targets[:, None])[:, 0])
+    return torch.stack(found, 1).cpu()
 
 
-def _mean(curve: list[float]) -> float:
-    """Return the area under the curve, by trapezoids."""
-    return (sum(curve) - (curve[0] + curve[-1]) / 2) / (len(curve) - 1)
+def _area(curves: Tensor) -> float:
+    """Return the mean area under curves, by trapezoids."""
+    mean = curves.double().mean(0)
+    return float(mean.sum() - (mean[0] + mean[-1]) / 2) / (len(mean) - 1)
