@@ -15,6 +15,7 @@ from ledger import HERE, PEERS, TRY, has_peers
 NAMES = (
     *("starting", "planned", "equation", "limit", "input", "densenet_memory", "recompute"),
     *("training", "zoo", "adaptation", "time_to", "accuracy", "usual_resnet18", "defects"),
+    *("hybrid_cost", "attention"),
 )
 AMONG_PEERS = {"zoo", "usual_resnet18", "defects"}
 
