@@ -4,12 +4,12 @@ import json
 import shutil
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from plusx.cli.arguments import arguments
 from plusx.cli.console import ConsoleReporter, Json
-from plusx.errors import InputError
 
 __all__ = ["doctor"]
 
@@ -85,7 +85,7 @@ def doctor(
         size=size,
         num_classes=num_classes,
         in_channels=in_channels,
-        arguments=_arguments(arg or []),
+        arguments=arguments(arg or []),
         weights=weights,
     )
     reporter = ConsoleReporter()
@@ -115,17 +115,3 @@ def doctor(
         print(f"Report  {html}\n" if html else "", end="")
     bad = ("wrong",) if fail_on == "wrong" else ("wrong", "warning")
     return 1 if diagnosis.verdict in bad else 0
-
-
-def _arguments(given: list[str]) -> dict[str, Any]:
-    """Read NAME=VALUE: a value is JSON (8, 0.5, true, [1, 2]), and else a word."""
-    found: dict[str, Any] = {}
-    for words in given:
-        name, equals, value = words.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"--arg is {words!r}, expected NAME=VALUE, as in --arg depth=18")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found

@@ -8,7 +8,7 @@ from cyclopts.help import DefaultFormatter
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
 
-__all__ = ["DOCTOR", "TRAIN", "Grouped"]
+__all__ = ["DOCTOR", "EXPLAIN", "TRAIN", "Grouped"]
 
 TRAIN: Mapping[str, Sequence[str]] = {
     "Start with": ("data", "model", "recipe", "epochs", "out"),
@@ -68,6 +68,21 @@ DOCTOR: Mapping[str, Sequence[str]] = {
     "What comes of it": ("html", "json", "all", "fail-on"),
 }
 """Options of `plusx doctor` by group."""
+
+EXPLAIN: Mapping[str, Sequence[str]] = {
+    "What is explained": ("network", "images", "count", "target"),
+    "How": ("method", "unit", "features"),
+    "Where a network that is no run does not say it": (
+        "data",
+        "weights",
+        "arg",
+        "size",
+        "num-classes",
+        "in-channels",
+    ),
+    "What comes of it": ("out", "json"),
+}
+"""Options of `plusx explain` by group."""
 
 
 class Grouped(DefaultFormatter):

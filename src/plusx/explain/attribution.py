@@ -45,6 +45,13 @@ class Attribution:
         """The mean over the layers, (B, H, W), stretched to 0 to 1."""
         return unit_range(self.each.mean(0))
 
+    def half(self, index: int) -> float:
+        """Return the share of an image that holds half of its map; 0 of an empty map."""
+        order = self.maps[index].flatten().sort(descending=True).values.double().cumsum(0)
+        if not bool(order[-1]):
+            return 0.0
+        return (int((order < order[-1] / 2).sum()) + 1) / len(order)
+
     def to_json(self) -> dict[str, object]:
         """Return method, layers, targets, scores and signed maps as plain JSON values."""
         return {
@@ -62,7 +69,9 @@ class Attribution:
             row, column = divmod(int(one.argmax()), one.shape[1])
             place = f"{row}, {column}" if bool(one.any()) else "-"
             target, score = int(self.targets[index]), float(self.scores[index])
-            lines.append((str(index), str(target), f"{score:.4g}", place, f"{_half(one):.1%}"))
+            lines.append(
+                (str(index), str(target), f"{score:.4g}", place, f"{self.half(index):.1%}")
+            )
         return "\n".join([f"{self.method} at {', '.join(self.layers)}", "", *aligned(lines)])
 
     def plot(self, ax: "Axes | None" = None, *, index: int = 0) -> "Axes":
@@ -101,14 +110,6 @@ def picture(ax: "Axes", image: Tensor) -> None:
     else:
         ax.imshow(x.mean(0).numpy(), cmap="gray", vmin=0, vmax=1)
     ax.set_axis_off()
-
-
-def _half(one: Tensor) -> float:
-    """Return the share of the image that holds half of the map."""
-    order = one.flatten().sort(descending=True).values.double().cumsum(0)
-    if not bool(order[-1]):
-        return 0.0
-    return (int((order < order[-1] / 2).sum()) + 1) / len(order)
 
 
 def checked(raw: Tensor, name: str) -> Tensor:

@@ -106,12 +106,14 @@ def decide(
     methods: Sequence[str] = USUAL,
     unit: Sequence[str] = (),
     target: str | int | None = None,
+    notes: Sequence[str] = (),
     tell: Callable[[str], object] = lambda what: None,
 ) -> Decision:
     """Explain what `model` says of `images`, or what speaks for `target`, a class or its number.
 
     `unit` are addresses that the methods look at; maps are split at the first of them that is a
-    unit, by default at the last unit. `tell` hears what is being done. Leaves no trace.
+    unit, by default at the last unit. `notes` are kept, `tell` hears what is being done.
+    Leaves no trace.
     """
     began = time.monotonic()
     if not methods:
@@ -127,7 +129,7 @@ def decide(
     )
     tell("the way through the shortcuts")
     targets = found[0].maps.targets
-    notes = list(images.notes)
+    said = [*notes, *images.notes]
     halves: Split | None = None
     way: Through | None = None
     place = next((each for each in unit), None)
@@ -135,7 +137,7 @@ def decide(
         halves = split(model, x, targets, unit=place)
         way = through(model, x, targets, unit=place)
     except InputError as error:
-        notes.append(f"Not followed through the shortcuts: {error}.")
+        said.append(f"Not followed through the shortcuts: {error}.")
     return Decision(
         name,
         classes,
@@ -145,7 +147,7 @@ def decide(
         found,
         halves,
         way,
-        tuple(notes),
+        tuple(said),
         time.monotonic() - began,
     )
 

@@ -16,8 +16,10 @@ __all__ = ["Judged", "judged"]
 
 CHECKED = 4
 """Images that the checks of a method with other weights and with noise are made on."""
-DRAWS = 3
-"""Networks of random weights, and draws of noise."""
+DRAWS = 5
+"""Networks of random weights."""
+NOISES = 3
+"""Draws of noise."""
 STEPS = 10
 """Steps in which the image is taken away and put back."""
 
@@ -68,4 +70,4 @@ def judged(
     tell(f"{name}, what is taken away")
     moved = faithfulness(model, maps, steps=STEPS)
     tell(f"{name}, under noise")
-    return Judged(name, maps, drawn, moved, stability(model, few, by, targets, draws=DRAWS))
+    return Judged(name, maps, drawn, moved, stability(model, few, by, targets, draws=NOISES))

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["SAME", "Sanity", "rank_correlation", "sanity"]
 
-SAME = 0.5
+SAME = 0.35
 """Maps of a network without a single learned weight that agree more than this do not come of it.
 
-Measured on one resnet8 (85% on Fashion-MNIST, 32 images): 0.03 for Grad-CAM, 0.39 for Layer-CAM,
-0.43 for Grad-CAM++, 0.48 for guided backpropagation, whose maps the literature says fail.
+Means of 5 draws over 16 images, for small networks trained on photos.zip (resnet20, 73%), Fashion-
+MNIST (resnet8), CIFAR-10 (resnet14) and digits (resnet20): guided backpropagation, which the
+literature says fails, 0.45, 0.42, 0.20, 0.38; Score-CAM 0.37, -0.14, -0.18, 0.04; of the other
+methods the largest are Eigen-CAM 0.28, Layer-CAM 0.22, Grad-CAM++ 0.17, Grad-CAM 0.07, integrated
+gradients 0.05, occlusion 0.04, HiResCAM 0.03. A detector of edges has 1. Single draws differ by
+up to 0.4 from each other (Grad-CAM on the photos: -0.24 to 0.20), hence several of them.
 """
 
 
@@ -37,8 +41,12 @@ class Sanity:
 
     @property
     def passed(self) -> bool:
-        """Whether the maps of the wholly random network are others: |correlation| below `SAME`."""
-        return abs(self.correlations[-1]) < SAME
+        """Whether the maps of the wholly random network are others: correlation below `SAME`.
+
+        Opposite maps are others, too: with random weights Layer-CAM's glow at the borders, where
+        padding is, and agree by -0.48 with those of a network for CIFAR-10 that looks inside.
+        """
+        return self.correlations[-1] < SAME
 
     def to_json(self) -> dict[str, object]:
         """Return the figures as plain JSON values."""

@@ -93,7 +93,7 @@ class Faithfulness:
             (BLUE, "put back", self.inserted, self.chance_inserted),
         ):
             ax.plot(share, curve.mean(0).tolist(), color=color, label=label)
-            ax.plot(share, chance.mean(0).tolist(), ":", color=color, lw=1.2)
+            ax.plot(share, chance.mean(0).tolist(), ":", color=color, lw=1.6)
         ax.set(xlabel="% of the image, strongest first", ylabel="probability of the class")
         ax.set_ylim(0, None)
         return ax

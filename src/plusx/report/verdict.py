@@ -38,10 +38,10 @@ def verdict(result: TrainResult) -> Html:
     )
 
 
-def chip(level: str) -> Html:
-    """Write a level as its sign and its word, in its colour."""
+def chip(level: str, *, word: str = "") -> Html:
+    """Write a level as its sign and its word, or another `word`, in its colour."""
     sign = tag("span", SIGNS[level], class_="sign", aria_hidden="true")
-    return tag("span", sign, LEVELS[level], class_=f"level {level}")
+    return tag("span", sign, word or LEVELS[level], class_=f"level {level}")
 
 
 def _accuracy(result: TrainResult) -> Html:

@@ -1,0 +1,53 @@
+"""The pictures of an explanation as PNG files, for slides and papers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from plusx.explain import Decision, Features, Split, Through
+from plusx.files import write_bytes
+from plusx.report.explain.overlay import big, over
+from plusx.report.png import encoded, of_drawing, of_pixels, plain
+
+__all__ = ["write"]
+
+
+def write(folder: Path, found: Decision, features: Features | None = None) -> list[Path]:
+    """Write the pictures of each image and of the features into `folder`; return their paths."""
+    written = []
+    for name, content in _all(found, features):
+        path = folder / name
+        write_bytes(path, content)
+        written.append(path)
+    return written
+
+
+def _all(found: Decision, features: Features | None) -> Iterator[tuple[str, bytes]]:
+    for index, name in enumerate(found.images.names):
+        stem = f"{index + 1}-{plain(Path(name).stem)}"
+        pixels = found.images.pixels[index]
+        yield f"{stem}.png", of_pixels(big(pixels))
+        for each in found.judged:
+            yield f"{stem}-{plain(each.name)}.png", of_pixels(over(pixels, each.maps.maps[index]))
+        yield f"{stem}-removal.png", of_drawing(found.main.faithfulness.of(index).plot)
+        if found.split is not None and found.through is not None:
+            yield f"{stem}-split.png", _halves(found.split, index)
+            yield f"{stem}-way.png", _way(found.through.of(index))
+    if features is not None:
+        if features.filters is not None:
+            yield "features-filters.png", of_drawing(features.filters.plot)
+        for image, (layer, channel) in zip(features.excited.images, features.excited.at):
+            pixels = (255 * image).round().byte()
+            yield f"features-{plain(layer)}-{channel}.png", of_pixels(big(pixels))
+
+
+def _halves(split: Split, index: int) -> bytes:
+    sheet = Figure(figsize=(10, 3), layout="constrained")
+    split.plot([sheet.add_subplot(1, 4, place + 1) for place in range(4)], index=index)
+    return encoded(sheet)
+
+
+def _way(way: Through) -> bytes:
+    height = 1.5 + 0.22 * min(len(way.units) + 1, 16)
+    return of_drawing(way.plot, size=(5.0, height))

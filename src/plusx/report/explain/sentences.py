@@ -1,0 +1,96 @@
+"""What a page says under its pictures, in plain words."""
+
+import math
+
+from plusx.explain import Attribution, Faithfulness, Through
+from plusx.report.words import number, percent
+
+__all__ = ["by_halves", "by_unit", "quoted", "removal", "where"]
+
+CLEAR = 0.02
+"""A difference in probability that is worth a word."""
+
+
+def quoted(name: str) -> str:
+    """Set a class's name in quotation marks."""
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def where(maps: Attribution, index: int, name: str) -> str:
+    """Say how to read a map, and how much of the picture it stands on."""
+    half = maps.half(index)
+    if not half:
+        return (
+            f"{maps.method} finds no place that speaks for {quoted(name)}: what the network saw "
+            "speaks against it everywhere."
+        )
+    return (
+        f"What speaks for {quoted(name)}, by {maps.method}: the brighter a place glows, the more "
+        f"the answer rests on it. Half of the glow is on {percent(half)} of the picture."
+    )
+
+
+def removal(found: Faithfulness, name: str) -> str:
+    """Say what taking the marked places away does, against places at random."""
+    less = found.chance_deletion - found.deletion
+    more = found.insertion - found.chance_insertion
+    taken = (
+        "taking the glowing places away costs more of the answer than taking random ones"
+        if less > CLEAR
+        else "taking the glowing places away costs no more than taking random ones"
+    )
+    put = (
+        "bringing them back first restores it sooner"
+        if more > CLEAR
+        else "bringing them back first restores it no sooner"
+    )
+    joined = "and" if (less > CLEAR) == (more > CLEAR) else "but"
+    return (
+        f"The test: how sure the network stays of {quoted(name)} while the picture is painted "
+        "over, glowing places first (orange), and while it comes back on an empty one (blue). "
+        f"Dotted: the same with random places. Here {taken}, {joined} {put} (mean "
+        f"{number(found.deletion)} against {number(found.chance_deletion)}, and "
+        f"{number(found.insertion)} against {number(found.chance_insertion)})."
+    )
+
+
+def by_halves(share: float, unit: str) -> str:
+    """Say what came by the shortcut and what the transform added."""
+    if not math.isfinite(share):
+        said = "Nothing in it speaks for the class."
+    elif share < 0:
+        said = (
+            f"All of what speaks for the class came by the shortcut; the transform took "
+            f"{percent(min(-share, 9.99))} of it back."
+        )
+    elif share > 1:
+        said = (
+            "All of what speaks for the class was added here; what came by the shortcut spoke "
+            "against it."
+        )
+    else:
+        said = (
+            f"Of what speaks for the class, {percent(1 - share)} was there before this unit and "
+            f"came by its shortcut; {percent(share)} was added by its transform."
+        )
+    return (
+        f"The map of {unit} is exactly what its shortcut carried plus what its transform added. "
+        f"Red speaks for the class, blue against. {said}"
+    )
+
+
+def by_unit(way: Through) -> str:
+    """Say which unit first saw what the decision rests on; `way` is of one image."""
+    if way.first is None:
+        return (
+            "Followed back through the shortcuts, no unit holds evidence for the class: there is "
+            "nothing in the map that speaks for it."
+        )
+    behind = "the stem, before the first unit" if way.first == "stem" else way.first
+    biases = float((way.offsets.sum(1) / way.evidence)[0])
+    rest = f" What the bars leave, {percent(abs(biases))}, are biases on the way."
+    return (
+        "The same evidence followed back through all shortcuts: how much of it each unit added. "
+        f"Half of it is there behind {behind} (orange). A bar to the left took some back."
+        f"{rest if abs(biases) >= 0.01 else ''}"
+    )
