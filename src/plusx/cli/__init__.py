@@ -10,7 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from plusx import __version__
-from plusx.cli.grouped import DOCTOR, EXPLAIN, TRAIN, Grouped
+from plusx.cli.grouped import DOCTOR, EXPLAIN, GATES, TRAIN, Grouped
 from plusx.errors import InputError
 
 __all__ = ["app", "main"]
@@ -21,7 +21,7 @@ app = App(
     help="Residual networks, y = merge(shortcut(x), transform(x)): train them, look into them.",
     help_epilogue="Start with: plusx train --data digits",
 )
-GROUPS = {"train": TRAIN, "doctor": DOCTOR, "explain": EXPLAIN}
+GROUPS = {"train": TRAIN, "doctor": DOCTOR, "explain": EXPLAIN, "gates": GATES}
 for _verb, _help in {
     "train": "Train a network on images; leave a run folder with model and report.",
     "resume": "Go on with a run that was interrupted.",
@@ -30,6 +30,7 @@ for _verb, _help in {
     "predict": "Name the most probable classes of images.",
     "doctor": "Examine a network, ours or not: what is wrong, why, what to do next.",
     "explain": "Show why a network says what it says of images: where it looks, who saw it.",
+    "gates": "Look at the gates of a network: what they weigh, where they look, what it is worth.",
     "models": "List the networks that `--model` and `plusx info` know.",
     "info": "Draw a network as a table: units, shapes, parameters, MACs, memory.",
 }.items():

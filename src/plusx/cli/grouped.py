@@ -8,7 +8,7 @@ from cyclopts.help import DefaultFormatter
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
 
-__all__ = ["DOCTOR", "EXPLAIN", "TRAIN", "Grouped"]
+__all__ = ["DOCTOR", "EXPLAIN", "GATES", "TRAIN", "Grouped"]
 
 TRAIN: Mapping[str, Sequence[str]] = {
     "Start with": ("data", "model", "recipe", "epochs", "out"),
@@ -83,6 +83,13 @@ EXPLAIN: Mapping[str, Sequence[str]] = {
     "What comes of it": ("out", "json"),
 }
 """Options of `plusx explain` by group."""
+
+GATES: Mapping[str, Sequence[str]] = {
+    "What is looked at": ("network", "data", "count", "gate"),
+    "Where a network that is no run does not say it": ("weights", "arg", "size"),
+    "What comes of it": ("out", "json"),
+}
+"""Options of `plusx gates` by group."""
 
 
 class Grouped(DefaultFormatter):

@@ -1,0 +1,231 @@
+"""All that there is to ask of the gates of a network, of one set of images."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from plusx.analysis.gate_complexity import GateComplexity, gate_complexity
+from plusx.analysis.gate_dynamics import GateDynamics, gate_dynamics
+from plusx.analysis.gate_flow import GateFlow, gate_flow
+from plusx.analysis.gate_importance import GateImportance, gate_importance
+from plusx.analysis.gate_maps import GateMaps, gate_maps
+from plusx.analysis.gate_weights import GateWeights, gate_weights
+from plusx.analysis.summary import summary
+from plusx.data import InputSpec, normalise
+from plusx.errors import InputError
+from plusx.explain.cams import grad_cam
+
+__all__ = ["STEPS", "Beside", "GateStudy", "gate_study"]
+
+STEPS = ("weights", "maps", "dynamics", "complexity", "gradients", "importance")
+EXAMPLES = 6
+"""Images whose maps are kept."""
+COMPARED = 64
+"""Images whose maps are compared with Grad-CAM, and whose gradients are split."""
+PASSES_OF_SHARES = 7 * (2 + 5)
+"""Passes of `gate_importance` beside one a channel."""
+WORK = 3e12
+"""Multiply-accumulates for the importance of channels: about a minute on two cores."""
+LEAST = 32
+"""Images from which on accuracies say something."""
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The maps of one gate beside Grad-CAM of its unit, for the class that the network says.
+
+    `maps` are weights and `cams` from 0 to 1, (E, H, W), in the size of the images; `cams` is None
+    where the unit has no map. `shown` is Pearson's r of the two, (E,), `r` that of every image
+    compared; NaN where a map is flat.
+    """
+
+    gate: str
+    unit: str
+    maps: Tensor
+    cams: Tensor | None
+    shown: NDArray[np.float64]
+    r: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        """The mean of r over the images where it is defined; NaN without any."""
+        known = self.r[np.isfinite(self.r)]
+        return float(known.mean()) if len(known) else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of the mean, by the normal distribution; NaN for fewer than two."""
+        known = self.r[np.isfinite(self.r)]
+        if len(known) < 2:
+            return math.nan, math.nan
+        half = 1.96 * float(known.std(ddof=1)) / math.sqrt(len(known))
+        return self.mean - half, self.mean + half
+
+
+@dataclass(frozen=True, eq=False)
+class GateStudy:
+    """What the gates of a network weigh, where they look, and what comes of it.
+
+    `pixels` (E, C, H, W) are examples, as they are to be shown, with the numbers of their classes
+    in `truths`. `complexity` is None for too few images, `importance` where no gate weighs
+    channels or it would take too long; the notes say so.
+    """
+
+    name: str
+    pixels: Tensor
+    truths: Tensor
+    weights: GateWeights
+    beside: tuple[Beside, ...]
+    dynamics: GateDynamics
+    complexity: GateComplexity | None
+    flow: GateFlow
+    importance: GateImportance | None
+    notes: tuple[str, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values, without maps; null for what is undefined."""
+        return {
+            "name": self.name,
+            "weights": self.weights.to_json(),
+            "beside Grad-CAM": [_figures(each) for each in self.beside],
+            "dynamics": self.dynamics.to_json(),
+            "complexity": self.complexity.to_json() if self.complexity else None,
+            "flow": self.flow.to_json(),
+            "importance": self.importance.to_json() if self.importance else None,
+            "notes": list(self.notes),
+        }
+
+
+def gate_study(
+    model: nn.Module,
+    pixels: Tensor,
+    labels: Tensor,
+    *,
+    spec: InputSpec,
+    name: str = "",
+    gate: str | None = None,
+    batch: int = 64,
+    progress: Callable[[str], object] = lambda step: None,
+) -> GateStudy:
+    """Ask everything of the gates of `model` on some images: what they weigh, where, and why.
+
+    `pixels` (N, C, H, W) are uint8 and have classes `labels` (N,); `spec` says how the network
+    takes them. `gate` is the one whose channels are removed, by itself
+    the last one for which that takes about a minute; `progress` hears each of STEPS when it is
+    done. The model is left as it was. Raises `InputError` where it has no gate.
+    """
+    began = time.perf_counter()
+    images = normalise(pixels, spec).contiguous()
+    notes: list[str] = []
+    weights = gate_weights(model, images, labels, classes=spec.classes, batch=batch)
+    progress(STEPS[0])
+    shown = _one_of_each(labels)[:EXAMPLES]
+    beside = _beside(model, images[:COMPARED], images[shown], batch)
+    progress(STEPS[1])
+    dynamics = gate_dynamics(model, images, labels, batch=batch)
+    progress(STEPS[2])
+    complexity = None
+    if len(images) >= 10:
+        complexity = gate_complexity(model, images, batch=batch)
+    else:
+        notes.append(f"{len(images)} images are too few to correlate gates with complexity.")
+    progress(STEPS[3])
+    flow = gate_flow(model, images[:COMPARED], labels[:COMPARED], batch=batch)
+    progress(STEPS[4])
+    importance, why = _importance(model, images, labels, weights, gate, batch)
+    progress(STEPS[5])
+    return GateStudy(
+        name=name,
+        pixels=pixels[shown],
+        truths=labels[shown].cpu(),
+        weights=weights,
+        beside=beside,
+        dynamics=dynamics,
+        complexity=complexity,
+        flow=flow,
+        importance=importance,
+        notes=(*notes, *why),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _one_of_each(labels: Tensor) -> list[int]:
+    """Order images: the first of each class, then the second of each, and so on."""
+    came: dict[int, int] = {}
+    ranks = []
+    for place, label in enumerate(labels.tolist()):
+        came[label] = came.get(label, 0) + 1
+        ranks.append((came[label], place))
+    return [place for _, place in sorted(ranks)]
+
+
+def _beside(model: nn.Module, images: Tensor, examples: Tensor, batch: int) -> tuple[Beside, ...]:
+    """Compare the maps of every gate that has some with Grad-CAM of its unit."""
+    found, kept = gate_maps(model, images, batch=batch), gate_maps(model, examples, batch=batch)
+    rows = []
+    for name, unit in found.units.items():
+        every = _cams(model, images, unit, batch)
+        cams = _cams(model, examples, unit, batch)
+        shown, r = _agree(kept, name, cams), _agree(found, name, every)
+        rows.append(Beside(name, unit, kept.over_image(name), cams, shown, r))
+    return tuple(rows)
+
+
+def _agree(maps: GateMaps, name: str, cams: Tensor | None) -> NDArray[np.float64]:
+    if cams is None:
+        return np.full(len(maps.maps[name]), np.nan)
+    return maps.correlations(name, cams)
+
+
+def _cams(model: nn.Module, images: Tensor, unit: str, batch: int) -> Tensor | None:
+    """Return Grad-CAM of a unit, (N, H, W), or None where it has no address or no map."""
+    try:
+        return torch.cat([grad_cam(model, x, unit=unit).maps for x in images.split(batch)]).cpu()
+    except InputError:
+        return None
+
+
+def _importance(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    weights: GateWeights,
+    gate: str | None,
+    batch: int,
+) -> tuple[GateImportance | None, list[str]]:
+    """Remove channels of the gate that is named, or of the last one that it is not too long for."""
+    macs = summary(model, tuple(images.shape[1:])).macs
+    affordable = {
+        each.name: int(WORK / (macs * (len(each.mean) + PASSES_OF_SHARES)))
+        for each in weights.gates
+        if each.kind in ("channel", "both")
+    }
+    if gate is None:
+        few = [name for name, count in affordable.items() if count >= LEAST]
+        if not affordable:
+            return None, ["No gate weighs channels, so none are removed."]
+        if not few:
+            return None, ["Channels are not removed: of no gate in about a minute; name one."]
+        gate = few[-1]
+    count = min(len(images), max(affordable.get(gate, LEAST), LEAST))
+    found = gate_importance(model, images[:count], labels[:count], gate=gate, batch=batch)
+    return found, []
+
+
+def _figures(each: Beside) -> dict[str, Any]:
+    mean, (low, high) = each.mean, each.interval
+    return {
+        "gate": each.gate,
+        "unit": each.unit,
+        "r": None if math.isnan(mean) else mean,
+        "interval": None if math.isnan(low) else [low, high],
+        "images": int(np.isfinite(each.r).sum()),
+    }

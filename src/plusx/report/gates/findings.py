@@ -1,0 +1,115 @@
+"""What the figures of a gate study say, in plain words."""
+
+import math
+
+from plusx.explain.gate_study import GateStudy
+from plusx.report.gates.labels import Labels
+from plusx.report.words import count
+from plusx.train.result import Finding
+
+__all__ = ["findings", "sentence"]
+
+NEGLIGIBLE = 0.01
+"""Change of the logits, against their own spread, below which a gate does nothing."""
+
+
+def sentence(found: GateStudy) -> str:
+    """Say in one sentence whether the gates need to look at the image."""
+    together = found.dynamics.together
+    low, high = together.interval
+    lost = f"{100 * together.lost:.1f} points of accuracy ({100 * low:.1f} to {100 * high:.1f})"
+    if low > 0:
+        return f"The gates answer to the image: held at their means they cost {lost}."
+    if high < 0:
+        return f"The gates do harm: held at their means the network is better, {lost} lost."
+    if together.change < NEGLIGIBLE:
+        return "The gates hardly answer to the image: held at their means the network is the same."
+    return (
+        "The gates change with the image, but nothing shows that the network needs it: held at "
+        f"their means they cost {lost}."
+    )
+
+
+def findings(found: GateStudy, by: Labels) -> tuple[Finding, ...]:
+    """List what was found: of each question, one answer with its figures."""
+    made = [_still(found, by), _classes(found, by), _places(found, by), _channels(found)]
+    return tuple(finding for finding in (*made, _complexity(found)) if finding is not None)
+
+
+def _still(found: GateStudy, by: Labels) -> Finding | None:
+    idle = [row.name for row in found.dynamics.gates if row.change < NEGLIGIBLE]
+    if not idle:
+        return None
+    named = ", ".join(by[name] for name in idle[:4]) + (" and others" if len(idle) > 4 else "")
+    return Finding(
+        "note",
+        f"{len(idle)} of {count(len(found.dynamics.gates), 'gate')} could be fixed numbers",
+        f"Held at its mean weights, each of them ({named}) changes the answers by less than "
+        f"{NEGLIGIBLE:.0%} of their spread.",
+    )
+
+
+def _classes(found: GateStudy, by: Labels) -> Finding:
+    most = max(found.weights.gates, key=lambda gate: gate.between)
+    return Finding(
+        "note",
+        f"The gate that tells classes apart most is {by[most.name]}",
+        f"{most.between:.0%} of what its weights vary lies between the classes; were images dealt "
+        f"out to classes at random, it would be {most.chance:.0%}.",
+    )
+
+
+def _places(found: GateStudy, by: Labels) -> Finding | None:
+    known = [each for each in found.beside if math.isfinite(each.interval[0])]
+    if not known:
+        return None
+    last = known[-1]
+    low, high = last.interval
+    figures = (
+        f"The map of {by[last.gate]} and Grad-CAM of the same unit correlate by {last.mean:.2f} "
+        f"(mean over images; 95% interval {low:.2f} to {high:.2f})."
+    )
+    if low > 0:
+        return Finding("good", "The last gate of places looks where the answer comes from", figures)
+    if high < 0:
+        title = "The last gate of places turns down what the answer rests on"
+        return Finding("warning", title, figures)
+    return Finding("note", "The last gate of places looks elsewhere than the answer", figures)
+
+
+def _channels(found: GateStudy) -> Finding | None:
+    one = found.importance
+    if one is None or one.agreement is None:
+        return None
+    return Finding(
+        "note",
+        f"Heavy channels of {one.gate} "
+        + ("matter more" if one.agreement > 0 else "do not matter more"),
+        "Rank correlation of a channel's mean weight with the rise of the loss when it is removed: "
+        f"{one.agreement:.2f}, over {len(one.channels)} channels and {one.count:,} images.",
+    )
+
+
+def _complexity(found: GateStudy) -> Finding | None:
+    if found.complexity is None:
+        return None
+    rows = [row for row in found.complexity.rows if math.isfinite(row.r)]
+    if not rows:
+        return None
+    sure = [row for row in rows if row.low > 0 or row.high < 0]
+    most = max(rows, key=lambda row: abs(row.r))
+    return Finding(
+        "note",
+        f"{len(sure)} of {len(rows)} correlations with the complexity of the image exclude 0",
+        f"By chance alone about {len(rows) / 20:.0f} would. The strongest is {most.r:.2f} "
+        f"({most.low:.2f} to {most.high:.2f}): what {most.gate} does ({most.does}) with "
+        f"{SAID[most.measure]}.",
+    )
+
+
+SAID = {
+    "edges": "the share of edges",
+    "entropy": "the entropy of the grey values",
+    "size": "the size of the compressed image",
+}
+"""The measures of complexity in words."""

@@ -1,0 +1,48 @@
+"""The charts and maps of a gate study as PNG files."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from plusx.explain.gate_study import GateStudy
+from plusx.files import write_bytes
+from plusx.report.gates.labels import (
+    labelled_complexity,
+    labelled_dynamics,
+    labelled_flow,
+    labels,
+)
+from plusx.report.gates.sections import height_of, shown_weights
+from plusx.report.gates.where import shown_maps, strip
+from plusx.report.png import of_drawing, of_pixels, plain
+
+__all__ = ["write"]
+
+INCH = 80  # CSS pixels of a chart in an inch of its file
+
+
+def write(folder: Path, found: GateStudy) -> list[Path]:
+    """Write them into `folder`; return their paths."""
+    written = []
+    for name, content in _all(found):
+        path = folder / f"{name}.png"
+        write_bytes(path, content)
+        written.append(path)
+    return written
+
+
+def _all(found: GateStudy) -> Iterator[tuple[str, bytes]]:
+    by = labels(found.weights)
+    tall = (5.0, height_of(len(by) + 1) / INCH)
+    yield "dynamics", of_drawing(labelled_dynamics(found.dynamics, by).plot, size=tall)
+    yield "flow", of_drawing(labelled_flow(found.flow, by).plot, size=tall)
+    for gate in shown_weights(found):
+        yield f"weights-{plain(gate)}", of_drawing(partial(found.weights.plot, gate=gate))
+    for each in shown_maps(found):
+        yield f"where-{plain(each.gate)}", of_pixels(strip(found, each))
+    if found.complexity is not None:
+        for measure in dict.fromkeys(row.measure for row in found.complexity.rows):
+            short = labelled_complexity(found.complexity, by, measure)
+            yield f"complexity-{measure}", of_drawing(short.plot, size=tall)
+    if found.importance is not None:
+        yield "importance", of_drawing(found.importance.plot)

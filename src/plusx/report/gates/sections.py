@@ -1,0 +1,164 @@
+"""Sections: dynamic or fixed, weights by class, importance, complexity, gradients."""
+
+from functools import partial
+
+from plusx.analysis.drawing import spread
+from plusx.analysis.gate_complexity import GateComplexity
+from plusx.analysis.gate_flow import GateFlow
+from plusx.analysis.gate_importance import GateImportance
+from plusx.explain.gate_study import GateStudy
+from plusx.report.blocks import details, grid, paragraph, verbatim
+from plusx.report.figures import figure
+from plusx.report.gates.findings import SAID
+from plusx.report.gates.labels import (
+    Labels,
+    labelled_complexity,
+    labelled_dynamics,
+    labelled_flow,
+)
+from plusx.report.markup import join
+from plusx.report.page import Section
+from plusx.report.png import plain
+
+__all__ = ["complexity", "dynamics", "flow", "height_of", "importance", "shown_weights", "weights"]
+
+ROW = 16  # CSS pixels of a gate in a chart
+DRAWN = 4
+"""Gates whose weights by class are drawn."""
+
+
+def height_of(rows: int) -> int:
+    """Return the height of a chart with a row a gate, CSS pixels."""
+    return 110 + ROW * min(rows, 40)
+
+
+def dynamics(found: GateStudy, by: Labels) -> Section:
+    """Show what is lost when a gate is a fixed number."""
+    short = labelled_dynamics(found.dynamics, by)
+    drawn = figure(
+        "dynamics-lost",
+        short.plot,
+        caption="Each gate alone, the input at the top, then all of them. A bar is the 95% "
+        "interval of the accuracy lost; one that crosses zero shows nothing.",
+        label="Accuracy lost with each gate fixed at its mean, with intervals",
+        height=height_of(len(short.gates) + 1),
+    )
+    return Section(
+        "dynamics",
+        "Do the gates answer to the image?",
+        "A gate is a set of weights that the network makes from what it sees. Here it is replaced "
+        "by the mean of its own weights over all images: what is lost is what looking was worth.",
+        join(
+            [
+                grid(drawn),
+                details("In figures", verbatim(found.dynamics.table(), label="Gates held fixed")),
+            ]
+        ),
+    )
+
+
+def shown_weights(found: GateStudy) -> list[str]:
+    """Choose gates with several channels, evenly over the depth."""
+    names = [gate.name for gate in found.weights.gates if len(gate.mean) > 1]
+    return [names[place] for place in spread(len(names), DRAWN)] if names else []
+
+
+def weights(found: GateStudy, by: Labels) -> Section:
+    """Show mean weights by channel and class."""
+    rows = min(len(found.weights.classes), 20)
+    drawn = [
+        figure(
+            f"weights-{plain(name)}",
+            partial(found.weights.plot, gate=name),
+            caption=f"{by[name]} ({found.weights[name].unit or 'no unit'}): a column a channel, "
+            "in the order of its mean weight, a row a class. Rows that differ are weights that "
+            "depend on the class.",
+            label=f"Heat map of the mean weight of each channel of {name} by class",
+            height=110 + ROW * rows,
+        )
+        for name in shown_weights(found)
+    ]
+    return Section(
+        "weights",
+        "Which channels do they let through, and for what?",
+        "The mean weight of each channel over the images of a class. A weight of 1 leaves a "
+        "channel as it is, one near 0 takes it away.",
+        join(
+            [
+                *([grid(*drawn)] if drawn else [paragraph("No gate weighs channels.")]),
+                details("Every gate", verbatim(found.weights.table(), label="Weights by gate")),
+            ]
+        ),
+    )
+
+
+def importance(found: GateImportance) -> Section:
+    """Show accuracy against the share of channels kept."""
+    drawn = figure(
+        "importance-curve",
+        found.plot,
+        caption="Accuracy against the share of channels kept: those that the gate weighs most, "
+        "those whose removal costs most, and some at random (grey: lowest to highest). Where the "
+        "heaviest lie above random ones, the gate knows which matter.",
+        label=f"Accuracy against the share of channels kept of {found.gate}",
+        height=300,
+    )
+    return Section(
+        "importance",
+        "Do the channels that they favour matter?",
+        f"Channels of {found.gate} are taken away, one and many, and the network is asked again.",
+        join([grid(drawn), details("In figures", verbatim(found.table(), label="Channels kept"))]),
+    )
+
+
+def complexity(found: GateComplexity, by: Labels) -> Section:
+    """Show correlations with three measures of the image."""
+    gates = len({row.gate for row in found.rows})
+    drawn = (
+        figure(
+            f"complexity-{measure}",
+            labelled_complexity(found, by, measure).plot,
+            caption=f"How far a gate is from its mean, against {said}: rank correlation with its "
+            "95% interval. Right of zero: the more there is to see, the more it departs.",
+            label=f"Rank correlation of each gate with {said}",
+            height=height_of(gates),
+        )
+        for measure, said in SAID.items()
+    )
+    return Section(
+        "complexity",
+        "Do they work harder on busy images?",
+        "Three measures of how much there is to see, against what a gate does. One interval in "
+        "twenty excludes zero by chance alone.",
+        join(
+            [
+                grid(*drawn),
+                details("In figures", verbatim(found.table(), label="Correlations by gate")),
+            ]
+        ),
+    )
+
+
+def flow(found: GateFlow, by: Labels) -> Section:
+    """Show by which way the gradient passes."""
+    drawn = figure(
+        "flow-shares",
+        labelled_flow(found, by).plot,
+        caption="Blue: of the gradient at what a gate weighs, the share that came by the making of "
+        "its weights. Orange: of the gradient at the input of its unit, the share that came by "
+        "the transform, not the shortcut.",
+        label="Share of the gradient by the weights and by the transform, gate by gate",
+        height=height_of(len(found.rows)) + 30,
+    )
+    return Section(
+        "flow",
+        "Which way does the gradient take?",
+        "What a network learns from comes back through the gate in two ways: by the value that is "
+        "weighed, and by the weights. A share near zero means that the gate is hardly taught.",
+        join(
+            [
+                grid(drawn),
+                details("In figures", verbatim(found.table(), label="Gradients by gate")),
+            ]
+        ),
+    )
