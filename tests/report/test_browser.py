@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from report_samples import diagnosed, made
 
+from explain_samples import decided, looked
+from gate_samples import studied
 from plusx.report.doctor import build as examination
+from plusx.report.explain import build as explanation
+from plusx.report.gates import build as gates
 from plusx.report.training import build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -21,6 +25,8 @@ QUIET = (
 LONG = "a class name that goes on and on " * 8
 PAGES = {
     "an examination": lambda: examination(diagnosed()),
+    "gates": lambda: gates(studied()),
+    "an explanation": lambda: explanation(decided(), looked()),
     "a usual run": lambda: build(made(model="resnet20", num_probes=5)),
     "one epoch, grey images": lambda: build(made(num_epochs=1, num_probes=1, side=8, channels=1)),
     "a hundred classes": lambda: build(

@@ -80,12 +80,13 @@ class GateFlow:
         ax = ax or new_axes()
         names = [row.gate for row in self.rows]
         for label, color, shares in (
-            ("by the weights, of the gate", BLUE, [row.share for row in self.rows]),
-            ("by the transform, of the unit", ORANGE, [row.gated_share for row in self.rows]),
+            ("by the weights", BLUE, [row.share for row in self.rows]),
+            ("by the transform", ORANGE, [row.gated_share for row in self.rows]),
         ):
             known = [float("nan") if share is None else 100 * share for share in shares]
             profile(ax, known, names=names, label=label, style="o-", color=color)
-        ax.set_xlabel("share of the gradient, %")
+        ax.set_xscale("linear")  # shares: what is next to nothing shall look so
+        ax.set(xlabel="share of the gradient, %", xlim=(-3, 103))
         ax.legend()
         return ax
 

@@ -21,7 +21,7 @@ def build(found: GateStudy) -> str:
     if found.beside:
         sections.append(where(found, by))
     if found.importance is not None:
-        sections.append(importance(found.importance))
+        sections.append(importance(found.importance, by))
     if found.complexity is not None:
         sections.append(complexity(found.complexity, by))
     sections.append(flow(found.flow, by))

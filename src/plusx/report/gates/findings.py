@@ -17,7 +17,8 @@ def sentence(found: GateStudy) -> str:
     """Say in one sentence whether the gates need to look at the image."""
     together = found.dynamics.together
     low, high = together.interval
-    lost = f"{100 * together.lost:.1f} points of accuracy ({100 * low:.1f} to {100 * high:.1f})"
+    ends = f"{100 * low:.1f} to {100 * high:.1f}"
+    lost = f"{100 * together.lost:.1f} points of accuracy (95% interval {ends})"
     if low > 0:
         return f"The gates answer to the image: held at their means they cost {lost}."
     if high < 0:
@@ -32,8 +33,8 @@ def sentence(found: GateStudy) -> str:
 
 def findings(found: GateStudy, by: Labels) -> tuple[Finding, ...]:
     """List what was found: of each question, one answer with its figures."""
-    made = [_still(found, by), _classes(found, by), _places(found, by), _channels(found)]
-    return tuple(finding for finding in (*made, _complexity(found)) if finding is not None)
+    made = [_still(found, by), _classes(found, by), _places(found, by), _channels(found, by)]
+    return tuple(finding for finding in (*made, _complexity(found, by)) if finding is not None)
 
 
 def _still(found: GateStudy, by: Labels) -> Finding | None:
@@ -77,20 +78,20 @@ def _places(found: GateStudy, by: Labels) -> Finding | None:
     return Finding("note", "The last gate of places looks elsewhere than the answer", figures)
 
 
-def _channels(found: GateStudy) -> Finding | None:
+def _channels(found: GateStudy, by: Labels) -> Finding | None:
     one = found.importance
     if one is None or one.agreement is None:
         return None
     return Finding(
         "note",
-        f"Heavy channels of {one.gate} "
+        f"Heavy channels of {by[one.gate]} "
         + ("matter more" if one.agreement > 0 else "do not matter more"),
         "Rank correlation of a channel's mean weight with the rise of the loss when it is removed: "
         f"{one.agreement:.2f}, over {len(one.channels)} channels and {one.count:,} images.",
     )
 
 
-def _complexity(found: GateStudy) -> Finding | None:
+def _complexity(found: GateStudy, by: Labels) -> Finding | None:
     if found.complexity is None:
         return None
     rows = [row for row in found.complexity.rows if math.isfinite(row.r)]
@@ -102,7 +103,7 @@ def _complexity(found: GateStudy) -> Finding | None:
         "note",
         f"{len(sure)} of {len(rows)} correlations with the complexity of the image exclude 0",
         f"By chance alone about {len(rows) / 20:.0f} would. The strongest is {most.r:.2f} "
-        f"({most.low:.2f} to {most.high:.2f}): what {most.gate} does ({most.does}) with "
+        f"({most.low:.2f} to {most.high:.2f}): what {by[most.gate]} does ({most.does}) with "
         f"{SAID[most.measure]}.",
     )
 

@@ -10,6 +10,8 @@ from plusx.report.gates.labels import (
     labelled_complexity,
     labelled_dynamics,
     labelled_flow,
+    labelled_importance,
+    labelled_weights,
     labels,
 )
 from plusx.report.gates.sections import height_of, shown_weights
@@ -36,13 +38,14 @@ def _all(found: GateStudy) -> Iterator[tuple[str, bytes]]:
     tall = (5.0, height_of(len(by) + 1) / INCH)
     yield "dynamics", of_drawing(labelled_dynamics(found.dynamics, by).plot, size=tall)
     yield "flow", of_drawing(labelled_flow(found.flow, by).plot, size=tall)
+    short = labelled_weights(found.weights, by)
     for gate in shown_weights(found):
-        yield f"weights-{plain(gate)}", of_drawing(partial(found.weights.plot, gate=gate))
+        yield f"weights-{plain(gate)}", of_drawing(partial(short.plot, gate=by[gate]))
     for each in shown_maps(found):
         yield f"where-{plain(each.gate)}", of_pixels(strip(found, each))
     if found.complexity is not None:
         for measure in dict.fromkeys(row.measure for row in found.complexity.rows):
-            short = labelled_complexity(found.complexity, by, measure)
-            yield f"complexity-{measure}", of_drawing(short.plot, size=tall)
+            one = labelled_complexity(found.complexity, by, measure)
+            yield f"complexity-{measure}", of_drawing(one.plot, size=tall)
     if found.importance is not None:
-        yield "importance", of_drawing(found.importance.plot)
+        yield "importance", of_drawing(labelled_importance(found.importance, by).plot)

@@ -15,6 +15,8 @@ from plusx.report.gates.labels import (
     labelled_complexity,
     labelled_dynamics,
     labelled_flow,
+    labelled_importance,
+    labelled_weights,
 )
 from plusx.report.markup import join
 from plusx.report.page import Section
@@ -66,10 +68,11 @@ def shown_weights(found: GateStudy) -> list[str]:
 def weights(found: GateStudy, by: Labels) -> Section:
     """Show mean weights by channel and class."""
     rows = min(len(found.weights.classes), 20)
+    short = labelled_weights(found.weights, by)
     drawn = [
         figure(
             f"weights-{plain(name)}",
-            partial(found.weights.plot, gate=name),
+            partial(short.plot, gate=by[name]),
             caption=f"{by[name]} ({found.weights[name].unit or 'no unit'}): a column a channel, "
             "in the order of its mean weight, a row a class. Rows that differ are weights that "
             "depend on the class.",
@@ -92,11 +95,11 @@ def weights(found: GateStudy, by: Labels) -> Section:
     )
 
 
-def importance(found: GateImportance) -> Section:
+def importance(found: GateImportance, by: Labels) -> Section:
     """Show accuracy against the share of channels kept."""
     drawn = figure(
         "importance-curve",
-        found.plot,
+        labelled_importance(found, by).plot,
         caption="Accuracy against the share of channels kept: those that the gate weighs most, "
         "those whose removal costs most, and some at random (grey: lowest to highest). Where the "
         "heaviest lie above random ones, the gate knows which matter.",

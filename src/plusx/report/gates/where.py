@@ -60,11 +60,17 @@ def _pieces(found: GateStudy, each: Beside, index: int) -> list[tuple[str, Tenso
     pixels = found.pixels[index]
     drawn = [
         ("the image", big(pixels)),
-        (f"weights of {each.gate}", over(pixels, unit_range(each.maps[index][None])[0])),
+        (f"weights of {each.gate}", over(pixels, _stretched(each.maps[index]))),
     ]
     if each.cams is not None:
         drawn.append((f"Grad-CAM of {each.unit}", over(pixels, each.cams[index])))
     return drawn
+
+
+def _stretched(weights: Tensor) -> Tensor:
+    """Stretch weights to 0 to 1; of a map that is all but flat nothing is made."""
+    flat = float(weights.max() - weights.min()) <= 1e-3 * float(weights.abs().max())
+    return torch.zeros_like(weights) if flat else unit_range(weights[None])[0]
 
 
 def _shown(found: GateStudy, each: Beside, by: Labels) -> Html:

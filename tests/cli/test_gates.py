@@ -1,0 +1,87 @@
+"""plusx gates: what it writes and prints, and what it refuses."""
+
+import json
+import sys
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+from plusx.cli import main
+from plusx.cli.gates import gates
+from plusx.cli.grouped import GATES
+
+Run = Callable[..., tuple[int, str, str]]
+GATED = """
+from plusx import create
+
+def net(attention="se"):
+    return create("resnet8", num_classes=10, in_channels=1, attention=attention)
+"""
+
+
+@pytest.fixture
+def plusx(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "somebodys_gates.py").write_text(GATED)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        tokens = [str(word) for word in words]
+        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
+        with pytest.raises(SystemExit) as stop:
+            main(tokens)
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+NET = ("gates", "somebodys_gates.py:net", "--data", "digits", "--count", 12)
+
+
+def test_page_and_pictures_lie_in_one_folder(plusx: Run, tmp_path: Path) -> None:
+    status, out, err = plusx(*NET, "-o", "here")
+    assert status == 0 and err == ""
+    assert "of 12 images are right" in out and "Page      here/gates.html" in out
+    files = {path.name for path in (tmp_path / "here").iterdir()}
+    assert {"gates.html", "dynamics.png", "flow.png", "importance.png"} < files
+    assert f"Pictures  {len(files) - 1} beside it" in out
+
+
+@pytest.mark.full
+def test_json_has_the_figures_of_every_gate(plusx: Run, tmp_path: Path) -> None:
+    status, out, _ = plusx(*NET, "--arg", "attention=cbam", "--json")
+    found = json.loads(out)
+    assert status == 0 and (tmp_path / "gates" / "net" / "gates.html").exists()
+    assert len(found["weights"]["gates"]) == len(found["dynamics"]["gates"]) == 6
+    assert len(found["beside Grad-CAM"]) == 3
+    assert found["importance"]["gate"] == found["weights"]["gates"][-2]["name"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gates"], "--network"),
+        (["gates", "resmet18"], "there is no network 'resmet18'"),
+        (["gates", "seresnet18"], "no images to look at its gates with"),
+        (["gates", "resnet8", "--data", "digits"], "no gate"),
+        ([*NET, "--gate", "stages.0.0.unit.transform.gat"], "stages.0.0.unit.transform.gate"),
+        ([*NET[:-1], "1"], "count is 1"),
+        ([*NET, "--arg", "attention"], "expected NAME=VALUE"),
+    ],
+)
+def test_a_wrong_call_is_status_2_and_a_sentence(
+    plusx: Run, words: list[str], message: str
+) -> None:
+    status, out, err = plusx(*words)
+    assert status == 2 and message in err + out and "Traceback" not in err
+
+
+def test_every_option_has_one_place_in_the_help(plusx: Run) -> None:
+    taken = {name.removesuffix("_output") for name in signature(gates).parameters}
+    listed = [name for names in GATES.values() for name in names]
+    assert len(listed) == len(set(listed)) and set(listed) == taken
+    assert "─ Other " not in plusx("gates", "--help")[1]
