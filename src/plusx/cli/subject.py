@@ -33,12 +33,16 @@ POOL = 256
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The network, its input, and the data it was trained on, where that is known."""
+    """The network, its input, and data like those that it was trained on, where they are known.
+
+    Data that were `asked` for must be there; those of a run may have gone since.
+    """
 
     model: nn.Module
     spec: InputSpec
     name: str
     data: str | None = None
+    asked: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -60,7 +64,7 @@ def subject(words: str, asked: Asked, reporter: "Reporter") -> Subject:
         )
         if not asked.weights and not {"weights", "pretrained"} & set(asked.arguments):
             notes += (f"{words} has random weights; --weights gives it others.",)
-    return Subject(found.model, spec, found.name, asked.data, notes)
+    return Subject(found.model, spec, found.name, asked.data, asked.data is not None, notes)
 
 
 def pool_of(found: Subject) -> Images | None:
@@ -70,9 +74,14 @@ def pool_of(found: Subject) -> Images | None:
     try:
         data = open_data(found.data, size=found.spec.size)
         if data.input.channels != found.spec.channels:
-            return None
+            raise InputError(
+                f"{found.data} has {data.input.channels} channel(s), the network takes "
+                f"{found.spec.channels}; give other --data"
+            )
         raw = of_data(data, count=1, decoded=POOL).train
     except InputError:
+        if found.asked:
+            raise
         return None
     assert raw is not None
     names, pixels = raw.names[:POOL], raw.images[:POOL]
@@ -88,9 +97,9 @@ def _saved(path: Path, asked: Asked) -> Subject:
     if asked.size is not None:
         spec = replace(spec, size=asked.size, stored=stored_for(asked.size))
     data = asked.data
-    if data is None and (path / "config.json").is_file() and (path / "model").is_dir():
+    if not data and (path / "config.json").is_file() and (path / "model").is_dir():
         data = RunFolder.at(path).read_config().data
-    return Subject(opened.network, spec, path.resolve().name, data)
+    return Subject(opened.network, spec, path.resolve().name, data, asked.data is not None)
 
 
 def _assumed(model: nn.Module, x: Tensor, words: str, asked: Asked) -> InputSpec:

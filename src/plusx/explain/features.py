@@ -1,12 +1,13 @@
 """features(model, pool): what the channels of a network look for, early, in the middle and late."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from plusx.analysis.drawing import spread
+from plusx.data import InputSpec
 from plusx.errors import InputError
 from plusx.explain.channels import At
 from plusx.explain.exciting import Excited, excite
@@ -17,6 +18,9 @@ from plusx.explain.material import Images
 from plusx.explain.places import as_map
 
 __all__ = ["Features", "features"]
+
+LARGE = 128
+"""Pixels a side of the images that are made: what excites a channel is a texture, and repeats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +70,21 @@ def features(
         first = filters(model)
     except InputError:  # a network that begins otherwise
         first = None
-    made = excite(model, at, spec=explained.spec, steps=steps, progress=progress)
+    made = excite(model, at, spec=_small(model, explained.spec), steps=steps, progress=progress)
     ends = extremes(model, pool.x.to(device), at, names=pool.names)
     return Features(first, made, ends, torch.tensor(weights), pool)
+
+
+def _small(model: nn.Module, spec: InputSpec) -> InputSpec:
+    """Let images be of `LARGE` pixels at most, where the network takes such."""
+    smaller = replace(spec, size=min(spec.size, LARGE))
+    x = next(model.parameters()).new_zeros((1, spec.channels, smaller.size, smaller.size))
+    try:
+        with still(model), torch.no_grad():
+            model(x)
+    except Exception:  # whatever a network of one size alone raises
+        return spec
+    return smaller
 
 
 def _three(model: nn.Module, x: Tensor) -> list[str]:

@@ -16,7 +16,7 @@ from plusx.train.result import Finding
 
 __all__ = ["build"]
 
-FLAT = 0.95
+FLAT = 0.9
 """Answers whose entropy is more than this share of the largest are all but a guess."""
 
 
@@ -85,13 +85,14 @@ def _of_answers(found: Decision) -> tuple[Finding, ...]:
             ),
         )
     truths = [(found.images.truth(i), found.top(i)[0][0]) for i in range(len(found.images))]
-    wrong = sum(truth is not None and truth != said for truth, said in truths)
+    known = [truth == said for truth, said in truths if truth is not None]
+    wrong = known.count(False)
     if not wrong:
         return ()
     return (
         Finding(
             "note",
-            f"{count(wrong, 'answer')} of {len(truths)} wrong, by the names of the folders",
+            f"{count(wrong, 'answer')} of {len(known)} wrong, by the names of the folders",
             "A map of a wrong answer shows what misled the network.",
         ),
     )

@@ -49,37 +49,47 @@ def _filters(found: Filters) -> Html:
 
 def _layer(found: Features, layer: str) -> Html:
     which = [place for place, (name, _) in enumerate(found.excited.at) if name == layer]
-    rows = join(_channel(found, place) for place in which)
-    return framed(
-        f"features-{layer.replace('.', '-')}",
-        rows,
-        caption=f"{count(len(which), 'channel')} of {layer}, a row each. Left: a picture made from "
-        "noise to excite it as much as can be. Then, of "
-        f"{count(len(found.pool), 'image')}, those it answers to most, and those it answers to "
-        "least.",
-    )
-
-
-def _channel(found: Features, which: int) -> Html:
-    _, channel = found.excited.at[which]
     ends = min(ENDS, len(found.pool) // 2)
-    strongest = found.extremes.strongest(which, ends)
-    weakest = found.extremes.weakest(which, ends)
-    made = picture(
-        big(_bytes(found.excited.images[which])), label=f"what excites channel {channel}"
-    )
+    channels = count(len(which), "channel")
+    if ends:
+        shown = join(_channel(found, place, ends) for place in which)
+        said = (
+            f"{channels} of {layer}, a row each. First: a picture made from noise to excite it as "
+            f"much as can be. Then, of {count(len(found.pool), 'image')}, those it answers to "
+            "most, and those it answers to least."
+        )
+    else:
+        cells = (
+            tag("li", _made(found, place), tag("p", f"Channel {found.excited.at[place][1]}"))
+            for place in which
+        )
+        shown = tag("ul", *cells, class_="pictures")
+        said = (
+            f"{channels} of {layer}: pictures made from noise to excite each as much as can be. "
+            "Give more images, or --data, to see which it answers to most and least."
+        )
+    return framed(f"features-{layer.replace('.', '-')}", shown, caption=said)
+
+
+def _channel(found: Features, which: int, ends: int) -> Html:
     return tag(
         "div",
-        tag("h3", f"Channel {channel}"),
+        tag("h3", f"Channel {found.excited.at[which][1]}"),
         tag(
             "ul",
-            tag("li", made, tag("p", "made to excite it")),
-            *(_example(found, place, "most") for place in strongest),
-            *(_example(found, place, "least") for place in weakest),
+            tag("li", _made(found, which), tag("p", "made to excite it")),
+            *(_example(found, place, "most") for place in found.extremes.strongest(which, ends)),
+            *(_example(found, place, "least") for place in found.extremes.weakest(which, ends)),
             class_="pictures row",
         ),
         class_="channel",
     )
+
+
+def _made(found: Features, which: int) -> Html:
+    layer, channel = found.excited.at[which]
+    pixels = big(_bytes(found.excited.images[which]))
+    return picture(pixels, label=f"what excites channel {channel} of {layer}")
 
 
 def _example(found: Features, place: int, end: str) -> Html:

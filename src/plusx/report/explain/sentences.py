@@ -5,10 +5,11 @@ import math
 from plusx.explain import Attribution, Faithfulness, Through
 from plusx.report.words import number, percent
 
-__all__ = ["by_halves", "by_unit", "quoted", "removal", "where"]
+__all__ = ["beats_chance", "by_halves", "by_unit", "quoted", "removal", "where"]
 
 CLEAR = 0.02
-"""A difference in probability that is worth a word."""
+"""A difference in mean probability that is worth a word; the scores of noise differ by about that.
+"""
 
 
 def quoted(name: str) -> str:
@@ -30,21 +31,24 @@ def where(maps: Attribution, index: int, name: str) -> str:
     )
 
 
+def beats_chance(found: Faithfulness) -> bool:
+    """Tell whether a map is clearly better than random places both ways."""
+    return _less(found) and _more(found)
+
+
 def removal(found: Faithfulness, name: str) -> str:
     """Say what taking the marked places away does, against places at random."""
-    less = found.chance_deletion - found.deletion
-    more = found.insertion - found.chance_insertion
     taken = (
         "taking the glowing places away costs more of the answer than taking random ones"
-        if less > CLEAR
+        if _less(found)
         else "taking the glowing places away costs no more than taking random ones"
     )
     put = (
         "bringing them back first restores it sooner"
-        if more > CLEAR
+        if _more(found)
         else "bringing them back first restores it no sooner"
     )
-    joined = "and" if (less > CLEAR) == (more > CLEAR) else "but"
+    joined = "and" if _less(found) == _more(found) else "but"
     return (
         f"The test: how sure the network stays of {quoted(name)} while the picture is painted "
         "over, glowing places first (orange), and while it comes back on an empty one (blue). "
@@ -94,3 +98,11 @@ def by_unit(way: Through) -> str:
         f"Half of it is there behind {behind} (orange). A bar to the left took some back."
         f"{rest if abs(biases) >= 0.01 else ''}"
     )
+
+
+def _less(found: Faithfulness) -> bool:
+    return found.chance_deletion - found.deletion > CLEAR
+
+
+def _more(found: Faithfulness) -> bool:
+    return found.insertion - found.chance_insertion > CLEAR

@@ -3,6 +3,7 @@
 from plusx.explain import Decision, Judged
 from plusx.explain.randomised import SAME
 from plusx.report.blocks import table
+from plusx.report.explain.sentences import beats_chance
 from plusx.report.markup import Html, join, tag
 from plusx.report.page import Section
 from plusx.report.verdict import chip
@@ -99,7 +100,7 @@ def _of_places(main: Judged) -> Finding:
         f"places: {number(areas.chance_deletion)}), while they are put back "
         f"{number(areas.insertion)} (random places: {number(areas.chance_insertion)})."
     )
-    if areas.better_than_chance:
+    if beats_chance(areas):
         return Finding("good", "The answer goes with the places that the maps name", said)
     return Finding(
         "warning",

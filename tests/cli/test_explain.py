@@ -1,0 +1,167 @@
+"""plusx explain: what it prints and writes, of a run, a name and somebody's own network."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plusx import InputError, create, save
+from plusx.cli import main
+from plusx.cli.explain import explain
+from plusx.cli.grouped import EXPLAIN
+from plusx.cli.subject import pool_of, subject
+from plusx.data import InputSpec
+from plusx.doctor.target import Asked
+from plusx.train.setup import Silent
+
+Run = Callable[..., tuple[int, str, str]]
+SPEC = InputSpec(("cat", "dog"), 3, 16, 16, (0.5,) * 3, (0.25,) * 3)
+OWN = """
+from torch import nn
+
+def net(classes=3):
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes))
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), pool)
+"""
+
+
+@pytest.fixture
+def plusx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Call the command line in this process: (exit status, standard output, standard error)."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        tokens = [str(word) for word in words]
+        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
+        with pytest.raises(SystemExit) as stop:
+            main(tokens)
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A run folder with nothing but the model, and a folder of four images beside it."""
+    folder = tmp_path / "run" / "model"
+    save(create("resnet8", num_classes=2), folder)
+    (folder / "input.json").write_text(SPEC.to_json())
+    generator = np.random.default_rng(0)
+    for number in range(4):
+        path = tmp_path / "photos" / "cat" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(256, size=(20, 18, 3), dtype=np.uint8)).save(path)
+    return tmp_path / "run"
+
+
+def test_a_run_is_explained_into_its_own_folder(plusx: Run, saved: Path) -> None:
+    photos = saved.parent / "photos"
+    words = ("explain", saved, photos, "--count", 2, "--method", "layer-cam")
+    status, out, err = plusx(*words)
+    assert status == 0 and err == ""
+    assert "cat/0.png" in out and "cat/3.png" in out and "Layer-CAM" in out
+    page = saved / "explain" / "explain.html"
+    assert f"Page      {page}" in out and "Explanation of run" in page.read_text()
+    pictures = {path.name for path in page.parent.glob("*.png")}
+    assert {"1-0-layer-cam.png", "2-3-split.png", "2-3-way.png"} <= pictures
+    assert f"{len(pictures)} beside it" in out
+
+
+def test_json_and_another_class_and_folder(plusx: Run, saved: Path, tmp_path: Path) -> None:
+    photos = saved.parent / "photos" / "cat" / "1.png"
+    words = ("--method", "grad-cam", "--target", "dog", "-o", tmp_path / "there", "--json")
+    status, out, _ = plusx("explain", saved / "model", photos, *words)
+    said = json.loads(out)
+    assert status == 0 and said["images"][0]["explained"] == "dog"
+    assert {each["class"] for each in said["images"][0]["top"]} == {"cat", "dog"}
+    assert [each["method"] for each in said["methods"]] == ["grad-cam"]
+    assert (tmp_path / "there" / "explain.html").is_file()
+
+
+def test_somebodys_own_network_and_what_is_assumed_of_it(
+    plusx: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "somebodys_net.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    words = ("--arg", "classes=4", "--size", 12, "--method", "hires-cam", "--count", 1)
+    status, out, _ = plusx("explain", "somebodys_net.py:net", saved.parent / "photos", *words)
+    assert status == 0 and "they are 12x12, normalised by a mean of 0.5" in out
+    assert "has random weights" in out and "Not followed through the shortcuts" in out
+    assert (tmp_path / "explained" / "net" / "explain.html").is_file()
+
+
+@pytest.mark.full
+def test_features_take_their_examples_from_the_data(
+    plusx: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plusx.cli.explain.STEPS", 2)
+    photos = saved.parent / "photos"
+    words = ("explain", saved, photos / "cat" / "2.png", "--method", "grad-cam", "--features")
+    assert plusx(*words)[0] == 0
+    page = saved / "explain" / "explain.html"
+    assert "Give more images, or --data" in page.read_text()
+    status, _, err = plusx(*words, "--data", photos)
+    assert status == 2 and "expected two or more" in err
+    (photos / "dog").mkdir()
+    for number in range(12):
+        name = ("cat", "dog")[number % 2]
+        shutil.copy(photos / "cat" / "3.png", photos / name / f"more{number}.png")
+    status, _, _ = plusx(*words, "--data", photos)
+    assert status == 0 and "those it answers to least" in page.read_text()
+    assert (saved / "explain" / "features-filters.png").is_file()
+
+
+def test_a_network_is_found_with_how_it_takes_images(saved: Path) -> None:
+    found = subject(str(saved), Asked(), Silent())
+    assert found.spec == SPEC and found.name == "run" and pool_of(found) is None
+    named = subject("resnet20", Asked(num_classes=4), Silent())
+    assert (named.spec.size, named.spec.channels, named.spec.classes) == (32, 3, ())
+    assert named.spec.mean == (0.485, 0.456, 0.406)
+    of_data = subject("resnet8", Asked(data="digits"), Silent())
+    assert of_data.spec.channels == 1 and len(of_data.spec.classes) == 10
+    pool = pool_of(of_data)
+    assert pool is not None and len(pool) == 256 and pool.pixels.shape[1:] == (1, 8, 8)
+    with pytest.raises(InputError, match=r"weights is given, but .* holds a network"):
+        subject(str(saved), Asked(weights="w.safetensors"), Silent())
+    with pytest.raises(InputError, match="expected square images"):
+        subject("residual_lstm4", Asked(), Silent())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--network"),
+        (["run"], "no image was given"),
+        (["nowhere/run", "photos"], "nowhere/run is no folder"),
+        (["run", "nowhere.png"], "there is no nowhere.png"),
+        (["run", "photos", "--method", "gradcam"], "did you mean 'grad-cam'"),
+        (["run", "photos", "--target", "cow"], "there is no class 'cow'"),
+        (["run", "photos", "--unit", "stages.7"], "no unit 'stages.7'"),
+        (["run", "photos", "--count", "0"], "0 images were asked for"),
+        (["photos", "photos"], "holds no trained network"),
+    ],
+)
+def test_a_wrong_call_is_status_2_and_a_sentence(
+    plusx: Run, saved: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(saved.parent)
+    status, out, err = plusx("explain", *words)
+    assert status == 2 and message in err + out and "Traceback" not in err
+
+
+def test_every_option_has_one_place_in_the_help(
+    plusx: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = {"json_output": "json"}
+    taken = {names.get(name, name).replace("_", "-") for name in signature(explain).parameters}
+    listed = [name for names in EXPLAIN.values() for name in names]
+    assert len(listed) == len(set(listed)) and set(listed) == taken
+    out = plusx("explain", "--help")[1]
+    assert "─ Other " not in out and "Code of others" in out

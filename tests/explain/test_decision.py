@@ -1,0 +1,120 @@
+"""What is known of an answer, against the parts it is made of; and images from where they lie."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from explain_samples import SPEC, decided, images
+from plusx import InputError, create
+from plusx.explain import Attribution, decide, grad_cam, read_images, split
+from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL, method
+
+
+def test_a_decision_is_what_its_parts_say() -> None:
+    torch.manual_seed(3)
+    model, shown, found = create("resnet8", num_classes=3).eval(), images(), decided()
+    with torch.no_grad():
+        p = model(shown.x).softmax(1)
+    torch.testing.assert_close(found.probabilities, p)
+    assert torch.equal(found.targets, p.argmax(1))
+    assert torch.equal(found.main.maps.maps, grad_cam(model, shown.x).maps)
+    assert torch.equal(found.split.whole, split(model, shown.x).whole)
+    best = SPEC.classes[int(p[0].argmax())]
+    assert found.top(0)[0][0] == best == found.target(0)[0]
+    assert [each.name for each in found.judged] == ["grad-cam", "layer-cam"]
+    assert found.notes == ("broken.png was left out: too short.",)
+
+
+def test_what_a_decision_says() -> None:
+    found = decided()
+    said = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert [one["image"] for one in said["images"]] == list(found.images.names)
+    assert sum(each["probability"] for each in said["images"][0]["top"]) == pytest.approx(1)
+    first = found.judged[0]
+    assert said["methods"][0]["deletion"] == pytest.approx(first.faithfulness.deletion)
+    assert said["methods"][0]["passes"] == first.sanity.passed
+    assert "Grad-CAM" in found.table() and found.notes[0] in found.table()
+
+
+def test_the_scores_of_one_image_are_its_own() -> None:
+    found = decided().main.faithfulness
+    one = [found.of(index) for index in range(2)]
+    assert found.deletion == pytest.approx((one[0].deletion + one[1].deletion) / 2)
+    assert one[1].inserted.shape == (1, 11)
+    way = decided().through
+    assert way.of(1).evidence.tolist() == way.evidence[1:].tolist()
+    assert torch.equal(way.of(1).maps[0][0], way.maps[0][1])
+
+
+def test_any_class_can_be_explained_by_name_or_number() -> None:
+    assert decided(target="owl").targets.tolist() == [2, 2]
+    assert decided(target="2").target(1)[0] == "owl"
+    with pytest.raises(InputError, match="no class 'owle'; did you mean 'owl'"):
+        decided(target="owle")
+    with pytest.raises(InputError, match="its number, 0 to 2"):
+        decided(target="3")
+
+
+def test_a_network_without_units_is_explained_without_them() -> None:
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 12))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), pool)
+    found = decide(model, images(), name="net", methods=["grad-cam"], target=11)
+    assert found.split is None and found.through is None
+    assert found.notes[-1].startswith("Not followed through the shortcuts")
+    assert found.classes[11] == "class 11" and found.to_json()["images"][0]["first_unit"] is None
+
+
+def test_methods_by_name() -> None:
+    assert set(USUAL) <= {*BY_LAYER} and not {*BY_LAYER} & {*BY_PIXEL}
+    with pytest.raises(InputError, match="did you mean 'grad-cam'"):
+        method("gradcam")
+    with pytest.raises(InputError, match="no method was given"):
+        decide(create("resnet8", num_classes=3), images(), name="net", methods=[])
+
+
+def test_occlusion_fits_its_square_to_the_image() -> None:
+    pytest.importorskip("captum")
+    torch.manual_seed(3)
+    found = method("occlusion")(create("resnet8", num_classes=3), images().x)
+    assert isinstance(found, Attribution) and found.maps.shape == (2, 16, 16)
+
+
+def _picture(path: Path, shade: int, size: tuple[int, int] = (20, 16)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (shade, shade, shade)).save(path)
+
+
+def test_images_of_files_folders_and_zips(tmp_path: Path) -> None:
+    for number in range(5):
+        _picture(tmp_path / "set" / "cat" / f"{number}.png", 40 * number)
+    (tmp_path / "set" / "notes.txt").write_text("no image")
+    _picture(tmp_path / "one.png", 250)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "one.png", "owl/one.png")
+        archive.writestr("owl/two.png", b"no image")
+    found = read_images([tmp_path / n for n in ("set", "one.png", "set.zip")], SPEC, most=3)
+    names = ("cat/0.png", "cat/2.png", "cat/4.png", str(tmp_path / "one.png"), "owl/one.png")
+    assert found.names == names and found.pixels.shape == (5, 3, 16, 16)
+    assert found.pixels[:, 0, 8, 8].tolist() == [0, 80, 160, 250, 250]
+    assert [found.truth(index) for index in range(5)] == ["cat", "cat", "cat", None, "owl"]
+    assert found.notes == ("owl/two.png was left out: not in an image format that is known.",)
+    torch.testing.assert_close(found.x[1], torch.full((3, 16, 16), (80 / 255 - 0.5) / 0.25))
+    assert found.some(2).names == (names[0], names[4])
+
+
+def test_images_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="there is no image to explain in"):
+        read_images([tmp_path / "empty"], SPEC, most=4)
+    with pytest.raises(InputError, match=r"bad\.png cannot be read as an image"):
+        read_images([tmp_path / "bad.png"], SPEC, most=4)
+    with pytest.raises(InputError, match=r"there is no .*nowhere"):
+        read_images([tmp_path / "nowhere"], SPEC, most=4)
+    with pytest.raises(InputError, match="0 images were asked for"):
+        read_images([tmp_path / "empty"], SPEC, most=0)
