@@ -50,9 +50,10 @@ $(PEERS_READY): $(READY) tests/peers/requirements.txt
 	  >"$$($(PEERS)/bin/python $(SITE))/main.pth"
 	@touch $@
 
-docs: $(READY)  ## docs/zoo.md and docs/doctor.md from the code, counted anew (some minutes)
+docs: $(READY)  ## docs/zoo.md, doctor.md and attention.md from the code, counted anew (some minutes)
 	$(BIN)/python docs/make.py --counts
 	$(BIN)/python docs/make_doctor.py --example
+	$(BIN)/python docs/make_attention.py
 
 bench: $(PEERS_READY)  ## figures against peers, side by side, into README; ONLY="zoo input" for some
 	$(BIN)/python benchmarks/run.py $(ONLY)

@@ -5,12 +5,13 @@ With `--example`, examine docs/broken_net.py anew, too. tests/doctor/test_page.p
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from marked import replaced
 
 from plusx.doctor.causes import CAUSES
 from plusx.doctor.sections import SECTIONS, checks
@@ -25,17 +26,8 @@ def page(text: str) -> str:
     """Return the page with every list made anew; the example stays as it is."""
     blocks = {"network": _network(), "checks": _checks(), "causes": _causes(), "bench": _bench()}
     for name, block in blocks.items():
-        text = replaced(text, name, block)
+        text = replaced(text, name, block, page=PAGE)
     return text
-
-
-def replaced(text: str, name: str, block: str) -> str:
-    """Put `block` between the two marks of that name."""
-    pattern = rf"(<!-- {name}:[^>]*-->\n).*?(<!-- end of {name} -->)"
-    assert re.search(pattern, text, flags=re.DOTALL), f"docs/doctor.md has no place for {name}"
-    return re.sub(
-        pattern, lambda found: f"{found[1]}\n{block}\n\n{found[2]}", text, flags=re.DOTALL
-    )
 
 
 def example() -> str:
@@ -104,7 +96,7 @@ def main() -> None:
     """Make the page, and its example when asked."""
     text = page(PAGE.read_text())
     if "--example" in sys.argv:
-        text = replaced(text, "example", example())
+        text = replaced(text, "example", example(), page=PAGE)
     PAGE.write_text(text)
 
 

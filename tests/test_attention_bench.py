@@ -1,0 +1,98 @@
+"""The attention benchmark: differences are of pairs, and rows say what the claim says."""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    sys.path.insert(0, str(FOLDER))
+    spec = spec_from_file_location("attention_bench", FOLDER / "attention.py")
+    assert spec is not None and spec.loader is not None
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def runs(*accuracies: float) -> list[dict[str, Any]]:
+    return [{"accuracy": a, "seconds": 10.0 * (i + 1)} for i, a in enumerate(accuracies)]
+
+
+def values(bench: ModuleType) -> dict[str, Any]:
+    """Runs in which seeds differ by ten points, and hybrid is always two above plain."""
+    found = {}
+    for attention in bench.VARIANTS:
+        for seed, base in enumerate((0.70, 0.80, 0.90)):
+            gain = {"hybrid": 0.02, "se": 0.03}.get(attention, 0.0)
+            of = {"accuracy": base + gain, "seconds": 30.0 if attention == "hybrid" else 20.0}
+            found[f"cifar10 {attention} seed {seed}"] = of
+    return found
+
+
+def test_differences_are_of_pairs(bench: ModuleType) -> None:
+    every = {"none": runs(0.7, 0.8), "se": runs(0.72, 0.81), "cbam": runs(0.7, 0.8)}
+    every["hybrid"] = [{**run, "seconds": 1.5 * run["seconds"]} for run in runs(0.73, 0.82)]
+    found = bench.of_variant("hybrid", every, channels=3)
+    assert found["accuracy by seed, %"] == [73.0, 82.0]
+    # 3 and 2 points: the mean is 2.5, its interval 12.706 standard errors of 0.5 to both sides
+    assert found["less none, points"] == {"mean": 2.5, "interval": [-3.85, 8.85]}
+    assert found["less se, points"] == {"mean": 1.0, "interval": [1.0, 1.0]}
+    assert found["time, times plain"] == 1.5
+    assert "less hybrid, points" not in found and found["parameters"] == 273_982
+    assert "less none, points" not in bench.of_variant("none", every, channels=3)
+
+
+def test_rows_are_of_the_whole_module_against_what_the_claim_names(bench: ModuleType) -> None:
+    figures = {"cifar10": bench.of_set("cifar10", Path("c.zip"), values(bench), 3)}
+    plain, se, cbam = bench.rows(figures)
+    assert (plain["value"], plain["at_least"]) == (2.0, 1.0)
+    assert (se["value"], se["at_least"]) == (-1.0, 0.0)
+    assert (cbam["value"], cbam["at_least"]) == (2.0, 0.0)
+    assert "3 seeds" in plain["note"] and "no attention" in plain["what"]
+    assert set(figures["cifar10"]["variants"]) == set(bench.VARIANTS)
+
+
+def test_initial_weights_of_the_network_are_the_same_for_all(bench: ModuleType) -> None:
+    from plusx import create
+
+    def made(attention: str) -> dict[str, torch.Tensor]:
+        torch.manual_seed(5)
+        return dict(create(bench.MODEL, num_classes=10, attention=attention).named_parameters())
+
+    plain = made("none")
+    for attention in bench.VARIANTS:
+        found = {
+            name.replace("transform.body.", "transform."): p for name, p in made(attention).items()
+        }
+        assert all(torch.equal(value, found[name]) for name, value in plain.items()), attention
+
+
+@pytest.mark.full
+def test_a_seed_draws_training_images_and_no_image_twice(
+    bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    from plusx.data import open_data
+
+    monkeypatch.setattr(bench, "UNDER_WAY", tmp_path)
+    monkeypatch.setattr(bench, "VALIDATION", 100)
+    monkeypatch.setitem(bench.SETS, "digits", bench.Set(500, 1, ()))
+    drawn = [np.load(bench.drawn("digits", "digits", seed)) for seed in (0, 1)]
+    data = open_data("digits")
+    known = {bytes(p.numpy().tobytes()) for p in data.train.images.pixels}  # type: ignore[attr-defined]
+    for arrays in drawn:
+        assert arrays["train_images"].shape == (500, 8, 8) and len(arrays["val_labels"]) == 100
+        assert len(arrays["test_images"]) == len(data.test)
+        assert all(image.tobytes() in known for image in arrays["train_images"])
+    assert not np.array_equal(drawn[0]["train_images"], drawn[1]["train_images"])
+    again = bench.place_of("digits", 0)
+    assert bench.drawn("digits", "nowhere", 0) == again

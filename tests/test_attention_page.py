@@ -1,0 +1,95 @@
+"""docs/attention.md is made from the networks and the measurements, and what it shows happens."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import make_attention as make
+import pytest
+
+from plusx import create
+
+SNIPPETS = re.findall(r"```python\n(.*?)```", make.PAGE.read_text(), flags=re.DOTALL)
+
+
+def test_the_page_is_fresh() -> None:
+    assert make.PAGE.read_text() == make.page(make.PAGE.read_text()), "run docs/make_attention.py"
+
+
+def test_what_attention_adds_is_what_the_networks_count() -> None:
+    plain, whole = (
+        sum(p.numel() for p in create("hybrid_resnet20", num_classes=10, attention=a).parameters())
+        for a in ("none", "hybrid")
+    )
+    row = next(line for line in make.PAGE.read_text().splitlines() if "| `hybrid_resnet20`" in line)
+    assert row.split(" | ")[1:3] == [f"{whole:,}", f"{100 * (whole - plain) / plain:.3f}%"]
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+def test_snippets_run(code: str) -> None:
+    exec(compile(code, "docs/attention.md", "exec"), {})
+
+
+def measured(gain: list[float]) -> dict[str, Any]:
+    """Figures of one data set, in which hybrid attention gains so much, from and to."""
+    accuracy = {"mean": 93.0, "interval": [92.5, 93.5]}
+    plain = {
+        "called": "no attention",
+        "parameters": 269722,
+        "accuracy, %": accuracy,
+        "less se, points": {"mean": -0.1, "interval": [-0.3, 0.1]},
+        "time, times plain": 1.0,
+    }
+    whole = {
+        **plain,
+        "called": "whole hybrid",
+        "parameters": 273982,
+        "less none, points": {"mean": sum(gain) / 2, "interval": gain},
+        "less se, points": {"mean": 0.4, "interval": [0.1, 0.7]},
+        "less cbam, points": {"mean": -0.4, "interval": [-0.7, -0.1]},
+        "time, times plain": 1.5,
+    }
+    return {
+        "some-set": {
+            "source": "some.zip",
+            "images": "1,000",
+            "epochs": 8,
+            "seeds": 5,
+            "command": "plusx train",
+            "variants": {"none": plain, "hybrid": whole},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict"),
+    [([1.0, 1.4], "held"), ([0.2, 0.8], "not held"), ([0.2, 1.2], "not decided")],
+)
+def test_the_table_is_taken_over_and_the_statement_is_judged_by_the_interval(
+    gain: list[float], verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "attention.json").write_text(json.dumps({"figures": measured(gain)}))
+    monkeypatch.setattr(make, "RESULTS", tmp_path)
+    text = make.page(make.PAGE.read_text())
+    assert "**some-set** (`some.zip`): 1,000 training images, 8 passes, 5 seeds" in text
+    row = "| no attention | 269,722 | 93.00% (92.50 to 93.50) | - | -0.10 (-0.30 to 0.10) | 1.00 |"
+    assert row in text
+    assert f"without attention: **{verdict}**, {sum(gain) / 2:.2f}" in text
+    assert "good as SE: **held**, 0.40" in text and "good as CBAM: **not held**, -0.40" in text
+
+
+def test_times_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {f"{gate}, times plain": value for gate, value in (("hybrid", 1.1), ("se", 1.05))}
+    of = {"training": {**times, "cbam, times plain": 1.3}}
+    of["inference"] = {name: value + 0.5 for name, value in of["training"].items()}
+    (tmp_path / "hybrid_cost.json").write_text(json.dumps({"figures": {"net": of}}))
+    monkeypatch.setattr(make, "RESULTS", tmp_path)
+    text = make.page(make.PAGE.read_text())
+    assert "| `net` | 1.10 | 1.05 | 1.30 | 1.60 | 1.55 | 1.80 |" in text
+
+
+def test_without_measurements_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make, "RESULTS", tmp_path)
+    text = make.page(make.PAGE.read_text())
+    assert text.count("Not measured yet: `make bench ONLY=") == 2
