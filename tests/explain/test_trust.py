@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from plusx import InputError, create
-from plusx.explain import Attribution, faithfulness, grad_cam, layer_cam, sanity, stability
+from plusx.explain import (
+    Attribution,
+    Sanity,
+    faithfulness,
+    grad_cam,
+    layer_cam,
+    sanity,
+    stability,
+)
 
 
 class _Corner(nn.Module):
@@ -84,6 +92,27 @@ def test_random_weights_change_grad_cam_and_not_an_edge_detector() -> None:
     assert seeing.correlations[-1] < 0.9
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert seeing.plot().get_xlabel() and seeing.to_json()["passed"] == seeing.passed
+
+
+def test_the_last_steps_of_the_cascade_are_those_of_the_whole() -> None:
+    model, images = create("resnet8", num_classes=4), torch.randn(2, 3, 16, 16)
+    whole = sanity(model, images, grad_cam)
+    last = sanity(model, images, grad_cam, steps=1)
+    assert last.parts == ("stem",) and last.correlations == whole.correlations[-1:]
+    some = sanity(model, images, grad_cam, steps=2)
+    assert some.parts == ("head", "stem") and some.correlations[1] == whole.correlations[-1]
+    twice = sanity(model, images, grad_cam, steps=1, draws=2)
+    assert twice.correlations != last.correlations and abs(twice.correlations[0]) <= 1
+    assert sanity(model, images, _edges, steps=1, draws=2).correlations == pytest.approx([1.0])
+    with pytest.raises(InputError, match="draws is 0"):
+        sanity(model, images, grad_cam, draws=0)
+    with pytest.raises(InputError, match="steps is 0"):
+        sanity(model, images, grad_cam, steps=0)
+
+
+def test_opposite_maps_are_others_and_the_same_ones_are_not() -> None:
+    verdicts = {value: Sanity("m", ("stem",), (value,)).passed for value in (-0.9, 0.1, 0.5)}
+    assert verdicts == {-0.9: True, 0.1: True, 0.5: False}
 
 
 def test_noise_of_no_size_changes_nothing_and_more_noise_changes_more() -> None:

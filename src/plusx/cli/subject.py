@@ -56,11 +56,11 @@ def subject(words: str, asked: Asked, reporter: "Reporter") -> Subject:
     spec = found.material.spec
     if spec is None:
         spec = _assumed(found.model, found.material.x, words, asked)
-        mean = ", ".join(f"{each:g}" for each in spec.mean)
+        mean, std = (", ".join(f"{each:g}" for each in row) for row in (spec.mean, spec.std))
+        why = "as timm says" if words.startswith("timm:") else "as nothing says otherwise (--data)"
         notes = (
-            f"Nothing says how {words} takes images: they are {spec.size}x{spec.size}, normalised "
-            f"by a mean of {mean} and a deviation of {', '.join(f'{each:g}' for each in spec.std)} "
-            "(--data says otherwise).",
+            f"Images are {spec.size}x{spec.size}, normalised by a mean of {mean} and a deviation "
+            f"of {std}, {why}.",
         )
         if not asked.weights and not {"weights", "pretrained"} & set(asked.arguments):
             notes += (f"{words} has random weights; --weights gives it others.",)

@@ -12,6 +12,7 @@ __all__ = ["big", "over", "signed"]
 
 LEAST = 256
 """Pixels a side: smaller images are enlarged; those of up to `SMALL`, each pixel a square."""
+STRONGEST = 0.01
 RED, BLUE = (0.78, 0.1, 0.12), (0.1, 0.33, 0.75)
 
 
@@ -30,9 +31,14 @@ def big(pixels: Tensor) -> Tensor:
 
 
 def over(pixels: Tensor, one: Tensor) -> Tensor:
-    """Lay a map (H, W) from 0 to 1 over an image: grey where it is 0, glowing where it is 1."""
+    """Lay a map (H, W) from 0 on over an image: grey where it is 0, glowing where it is strong.
+
+    The strongest hundredth glows alike: of maps of single pixels nothing else would be seen.
+    """
     base = _grey(big(pixels))
-    drawn = _sized(one, base).clamp(0, 1)
+    flat = one.detach().float().cpu().flatten()
+    full = flat.quantile(1 - STRONGEST) or flat.amax() or flat.new_ones(())
+    drawn = (_sized(one, base) / full).clamp(0, 1)
     colours = _coloured(drawn, "inferno")
     share = 0.25 + 0.5 * drawn
     return _bytes(base * (1 - share) + colours * share)

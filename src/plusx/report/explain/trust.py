@@ -82,13 +82,13 @@ def _of_weights(main: Judged) -> Finding:
     if main.sanity.passed:
         return Finding(
             "good",
-            f"{main.maps.method} depends on what the network learned",
-            f"With random weights its maps are others (agreement {alike}, of 1 for the same map).",
+            f"The maps of {main.maps.method} depend on the weights of the network",
+            f"With random weights they are others (agreement {alike}, of 1 for the same map).",
         )
     return Finding(
         "warning",
-        f"{main.maps.method} hardly depends on what the network learned",
-        f"With random weights its maps are much the same (agreement {alike}, expected below "
+        f"The maps of {main.maps.method} hardly depend on the weights of the network",
+        f"With random weights they are much the same (agreement {alike}, expected below "
         f"{SAME:g}): it shows the edges of the picture. Look at a method that passes below.",
     )
 
