@@ -1,6 +1,7 @@
 """What is known of an answer, against the parts it is made of; and images from where they lie."""
 
 import json
+import math
 import zipfile
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def test_a_decision_is_what_its_parts_say() -> None:
     torch.testing.assert_close(found.probabilities, p)
     assert torch.equal(found.targets, p.argmax(1))
     assert torch.equal(found.main.maps.maps, grad_cam(model, shown.x).maps)
-    assert torch.equal(found.split.whole, split(model, shown.x).whole)
+    assert torch.equal(found.ways[0].split.whole, split(model, shown.x).whole)
     best = SPEC.classes[int(p[0].argmax())]
     assert found.top(0)[0][0] == best == found.target(0)[0]
     assert [each.name for each in found.judged] == ["grad-cam", "layer-cam"]
@@ -46,7 +47,7 @@ def test_the_scores_of_one_image_are_its_own() -> None:
     one = [found.of(index) for index in range(2)]
     assert found.deletion == pytest.approx((one[0].deletion + one[1].deletion) / 2)
     assert one[1].inserted.shape == (1, 11)
-    way = decided().through
+    way = decided().ways[0].through
     assert way.of(1).evidence.tolist() == way.evidence[1:].tolist()
     assert torch.equal(way.of(1).maps[0][0], way.maps[0][1])
 
@@ -64,9 +65,27 @@ def test_a_network_without_units_is_explained_without_them() -> None:
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 12))
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), pool)
     found = decide(model, images(), name="net", methods=["grad-cam"], target=11)
-    assert found.split is None and found.through is None
+    assert found.ways == ()
     assert found.notes[-1].startswith("Not followed through the shortcuts")
-    assert found.classes[11] == "class 11" and found.to_json()["images"][0]["first_unit"] is None
+    assert found.classes[11] == "class 11" and found.to_json()["images"][0]["ways"] == []
+
+
+def test_of_each_stream_the_last_unit_is_looked_at() -> None:
+    torch.manual_seed(3)
+    model, x = create("dualstream_resnet18", num_classes=3), images(1).x
+    shown = images(1)
+    found = decide(model, shown, name="net", methods=["layer-cam"])
+    names = tuple(f"stages.1.{stream}.1.unit" for stream in ("rgb", "l"))
+    assert tuple(way.unit for way in found.ways) == found.main.maps.layers == names
+    for way, stream in zip(found.ways, ("rgb", "l")):
+        assert all(f".{stream}." in unit for unit in way.through.units)
+        assert torch.equal(way.split.whole, split(model, x, unit=way.unit).whole)
+    assert sum(found.part(way, 0) for way in found.ways) == pytest.approx(1)
+    assert [way["unit"] for way in found.to_json()["images"][0]["ways"]] == [*names]
+    chain = ("stages.0.l.0.unit", "stages.1.l.1.unit")
+    one = decide(model, shown, name="net", methods=["layer-cam"], unit=chain)
+    assert tuple(way.unit for way in one.ways) == chain
+    assert all(math.isnan(one.part(way, 0)) for way in one.ways)  # the same, twice
 
 
 def test_methods_by_name() -> None:

@@ -35,7 +35,7 @@ def test_each_image_has_all_its_pictures_with_a_sentence_each(text: str) -> None
     page = Page(text)
     figures = dict(FIGURE.findall(text))
     for number in (1, 2):
-        for name in ("seen", "map", "removal", "split", "way", "units", "methods"):
+        for name in ("seen", "map", "removal", "split-1", "way-1", "units-1", "methods"):
             assert len(figures[f"image-{number}-{name}"].split()) > 12, name
     assert {"trust", "features", "notes"} <= set(page.ids)
     assert all(len(caption.split()) > 12 for caption in figures.values())
@@ -80,9 +80,9 @@ def test_a_method_that_does_not_pass_is_marked(correlation: float, passes: bool)
 
 def test_without_units_and_other_methods_the_rest_is_there() -> None:
     found = decided()
-    one = replace(found, split=None, through=None, judged=found.judged[:1], notes=())
+    one = replace(found, ways=(), judged=found.judged[:1], notes=())
     page = Page(build(one))
-    assert "image-1-split" not in page.ids and "notes" not in page.ids
+    assert "image-1-split-1" not in page.ids and "notes" not in page.ids
     assert "No other method was asked beside Grad-CAM." in page.text
 
 
@@ -111,8 +111,7 @@ def test_sentences_say_what_the_figures_say() -> None:
     found = decided()
     nothing = replace(found.main.maps, raw=(-torch.ones(2, 4, 4),))
     assert "finds no place that speaks for \u201cx\u201d" in where(nothing, 0, "x")
-    assert found.through is not None
-    way = replace(found.through.of(0), evidence=torch.zeros(1))
+    way = replace(found.ways[0].through.of(0), evidence=torch.zeros(1))
     assert "no unit holds evidence" in by_unit(way)
 
 

@@ -10,7 +10,7 @@ from plusx.explain.cams import (
     layer_cam,
     score_cam,
 )
-from plusx.explain.decision import Decision, decide
+from plusx.explain.decision import Decision, Way, decide
 from plusx.explain.exciting import Excited, excite
 from plusx.explain.extremes import Extremes, extremes
 from plusx.explain.features import Features, features
@@ -39,6 +39,7 @@ __all__ = [
     "Split",
     "Stability",
     "Through",
+    "Way",
     "decide",
     "eigen_cam",
     "excite",

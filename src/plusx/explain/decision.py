@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError, nearest
+from plusx.explain.ends import ends
 from plusx.explain.halves import Split, split
 from plusx.explain.judged import Judged, judged
 from plusx.explain.looking import logits_of, still
@@ -17,15 +18,32 @@ from plusx.explain.material import Images
 from plusx.explain.methods import USUAL
 from plusx.explain.pathway import Through, through
 
-__all__ = ["Decision", "decide"]
+__all__ = ["Decision", "Way", "decide"]
 
 TOP = 5
 """Classes of an image that are told apart from the others."""
 
 
 @dataclass(frozen=True, eq=False)
+class Way:
+    """One unit's map, split at its shortcut, and followed back through those before it."""
+
+    split: Split
+    through: Through
+
+    @property
+    def unit(self) -> str:
+        """The address of the unit."""
+        return self.split.unit
+
+
+@dataclass(frozen=True, eq=False)
 class Decision:
-    """Why a network says what it says of some images; the first of `judged` leads."""
+    """Why a network says what it says of some images; the first of `judged` leads.
+
+    `ways` are of the units that were asked for, else of the last one of each stream; none where
+    there is no shortcut to follow.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -33,8 +51,7 @@ class Decision:
     probabilities: Tensor
     targets: Tensor
     judged: tuple[Judged, ...]
-    split: Split | None
-    through: Through | None
+    ways: tuple[Way, ...]
     notes: tuple[str, ...]
     seconds: float
 
@@ -55,9 +72,19 @@ class Decision:
         place = int(self.targets[index])
         return self.classes[place], float(self.probabilities[index, place])
 
+    def part(self, way: Way, index: int) -> float:
+        """Return the share of an image's evidence that is at the end of a way.
+
+        NaN where there is none, and where ways have units in common: that is the same evidence.
+        """
+        names = [name for each in self.ways for name in each.through.units]
+        if len(set(names)) < len(names):
+            return math.nan
+        all_of_it = sum(float(each.through.evidence[index]) for each in self.ways)
+        return float(way.through.evidence[index]) / all_of_it if all_of_it else math.nan
+
     def to_json(self) -> dict[str, object]:
         """Return answers and figures as plain JSON values, without the maps."""
-        added = [] if self.split is None else self.split.added.tolist()
         return {
             "name": self.name,
             "images": [
@@ -65,8 +92,15 @@ class Decision:
                     "image": name,
                     "explained": self.target(index)[0],
                     "top": [{"class": c, "probability": p} for c, p in self.top(index)],
-                    "added_by_last_transform": _known(added[index]) if added else None,
-                    "first_unit": self.through.of(index).first if self.through else None,
+                    "ways": [
+                        {
+                            "unit": way.unit,
+                            "evidence": _known(self.part(way, index)),
+                            "added_by_transform": _known(float(way.split.added[index])),
+                            "half_of_it_behind": way.through.of(index).first,
+                        }
+                        for way in self.ways
+                    ],
                 }
                 for index, name in enumerate(self.images.names)
             ],
@@ -79,8 +113,8 @@ class Decision:
         lines = [("image", "explained", "sure", "half of it there behind")]
         for index, name in enumerate(self.images.names):
             said, p = self.target(index)
-            first = self.through.of(index).first if self.through else None
-            lines.append((name, said, f"{p:.1%}", first or "-"))
+            firsts = [way.through.of(index).first or "-" for way in self.ways]
+            lines.append((name, said, f"{p:.1%}", ", ".join(firsts) or "-"))
         rows = [("method", "check", "random weights", "deletion", "insertion", "of noise")]
         for each in self.judged:
             found = each.faithfulness
@@ -111,8 +145,8 @@ def decide(
 ) -> Decision:
     """Explain what `model` says of `images`, or what speaks for `target`, a class or its number.
 
-    `unit` are addresses that the methods look at; maps are split at the first of them that is a
-    unit, by default at the last unit. `notes` are kept, `tell` hears what is being done.
+    `unit` are addresses that the methods look at and maps are split at, by default the last unit,
+    of each stream where there are several. `notes` are kept, `tell` hears what is being done.
     Leaves no trace.
     """
     began = time.monotonic()
@@ -123,21 +157,21 @@ def decide(
         probabilities = logits_of(model(x), len(x)).softmax(1).cpu()
     classes = _classes(images.spec.classes, probabilities.shape[1])
     wanted = None if target is None else _number(target, classes)
+    looked_at = tuple(unit) or ends(model, x)
     found = tuple(
-        judged(model, x, each, wanted, unit=list(unit) or None, tell=tell)
+        judged(model, x, each, wanted, unit=looked_at or None, tell=tell)
         for each in dict.fromkeys(methods)
     )
     tell("the way through the shortcuts")
     targets = found[0].maps.targets
     said = [*notes, *images.notes]
-    halves: Split | None = None
-    way: Through | None = None
-    place = next((each for each in unit), None)
-    try:
-        halves = split(model, x, targets, unit=place)
-        way = through(model, x, targets, unit=place)
-    except InputError as error:
-        said.append(f"Not followed through the shortcuts: {error}.")
+    ways: list[Way] = []
+    for place in looked_at or (None,):
+        try:
+            halves = split(model, x, targets, unit=place)
+            ways.append(Way(halves, through(model, x, targets, unit=place)))
+        except InputError as error:
+            said.append(f"Not followed through the shortcuts: {error}.")
     return Decision(
         name,
         classes,
@@ -145,8 +179,7 @@ def decide(
         probabilities,
         targets.cpu(),
         found,
-        halves,
-        way,
+        tuple(ways),
         tuple(said),
         time.monotonic() - began,
     )

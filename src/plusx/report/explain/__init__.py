@@ -38,7 +38,7 @@ def build(found: Decision, features: Features | None = None) -> str:
 
 
 def _header(found: Decision) -> Html:
-    units = found.through.units if found.through else ()
+    units = {name for way in found.ways for name in way.through.units}
     pairs = {
         "images": f"{len(found.images):,}",
         "classes": f"{len(found.classes):,}",

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from plusx.analysis.drawing import spread
-from plusx.explain import Decision, Faithfulness, Split, Through
+from plusx.explain import Decision, Faithfulness, Split, Through, Way
 from plusx.report.blocks import grid, paragraph
 from plusx.report.explain.overlay import big, over, signed
 from plusx.report.explain.sentences import by_halves, by_unit, quoted, removal, where
@@ -35,9 +35,7 @@ def image(found: Decision, index: int) -> Section:
             class_="grid explained",
         )
     ]
-    if found.split is not None and found.through is not None:
-        body.append(_split(found, index, found.split))
-        body.append(_way(found, index, found.through))
+    body += _ways(found, index)
     body.append(_methods(found, index))
     return Section(
         f"image-{index + 1}",
@@ -106,7 +104,27 @@ def _tested(found: Decision, index: int) -> Html:
     )
 
 
-def _split(found: Decision, index: int, split: Split) -> Html:
+def _ways(found: Decision, index: int) -> list[Html]:
+    """Show each way; of several streams how much of the evidence is in each."""
+    several = len(found.ways) > 1
+    return [
+        join(
+            [
+                *([tag("h3", _of_stream(found, way, index))] if several else []),
+                _split(found, index, way.split, number),
+                _way(found, index, way.through, number),
+            ]
+        )
+        for number, way in enumerate(found.ways, start=1)
+    ]
+
+
+def _of_stream(found: Decision, way: Way, index: int) -> str:
+    part = found.part(way, index)
+    return way.unit + (f": {percent(part)} of the evidence" if part == part else "")
+
+
+def _split(found: Decision, index: int, split: Split, number: int) -> Html:
     pixels = found.images.pixels[index]
     maps = (split.whole[index], split.by_shortcut[index], split.by_transform[index])
     limit = max(float(one.abs().max()) for one in maps)
@@ -121,25 +139,26 @@ def _split(found: Decision, index: int, split: Split) -> Html:
         for sign, word, one in zip(signs, words, maps, strict=True)
     )
     return framed(
-        f"image-{index + 1}-split",
+        f"image-{index + 1}-split-{number}",
         tag("ul", *pieces, class_="sum"),
         caption=by_halves(float(split.added[index]), split.unit),
     )
 
 
-def _way(found: Decision, index: int, way: Through) -> Html:
+def _way(found: Decision, index: int, way: Through, number: int) -> Html:
     one = way.of(index)
     chart = figure(
-        f"image-{index + 1}-way",
+        f"image-{index + 1}-way-{number}",
         one.plot,
         caption=by_unit(one),
         label="Bar chart of the share of the evidence that entered at each unit",
         height=110 + ROW * min(len(one.units) + 1, 16),
     )
-    return grid(chart, _along(found.images.pixels[index], one, index))
+    along = _along(found.images.pixels[index], one, f"image-{index + 1}-units-{number}")
+    return grid(chart, along)
 
 
-def _along(pixels: Tensor, way: Through, index: int) -> Html:
+def _along(pixels: Tensor, way: Through, name: str) -> Html:
     """Show what single units added where, in one scale."""
     places = spread(len(way.units), UNITS)
     if way.first in way.units:
@@ -156,7 +175,7 @@ def _along(pixels: Tensor, way: Through, index: int) -> Html:
         for place in places
     )
     return framed(
-        f"image-{index + 1}-units",
+        name,
         tag("ul", *items, class_="pictures pairs"),
         caption="Where on the picture units added what speaks for the class (red) or against it "
         "(blue), all in one scale, and how much of the evidence that is.",

@@ -31,9 +31,10 @@ def _all(found: Decision, features: Features | None) -> Iterator[tuple[str, byte
         for each in found.judged:
             yield f"{stem}-{plain(each.name)}.png", of_pixels(over(pixels, each.maps.maps[index]))
         yield f"{stem}-removal.png", of_drawing(found.main.faithfulness.of(index).plot)
-        if found.split is not None and found.through is not None:
-            yield f"{stem}-split.png", _halves(found.split, index)
-            yield f"{stem}-way.png", _way(found.through.of(index))
+        for number, way in enumerate(found.ways, start=1):
+            of = f"-{number}" if len(found.ways) > 1 else ""
+            yield f"{stem}-split{of}.png", _halves(way.split, index)
+            yield f"{stem}-way{of}.png", _way(way.through.of(index))
     if features is not None:
         if features.filters is not None:
             yield "features-filters.png", of_drawing(features.filters.plot)
