@@ -99,7 +99,7 @@ class Through:
         names = ("stem", *self.units)
         colors = [ORANGE if name == self.first else BLUE for name in names]
         ax.barh(range(len(names)), mean.tolist(), color=colors)
-        depth_axis(ax, names)
+        depth_axis(ax, [name.removesuffix(".unit") for name in names])
         ax.set_xlabel("% of the evidence that entered here")
         return ax
 

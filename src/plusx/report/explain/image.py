@@ -169,8 +169,8 @@ def _along(pixels: Tensor, way: Through, name: str) -> Html:
         tag(
             "li",
             _small(signed(pixels, way.maps[place][0], limit), f"what {way.units[place]} added"),
-            tag("p", tag("strong", way.units[place])),
-            tag("p", percent(shares[place]) if shares[place] == shares[place] else "-"),
+            tag("p", tag("strong", way.units[place].removesuffix(".unit"))),
+            tag("p", f"{shares[place]:+.0%}" if shares[place] == shares[place] else "-"),
         )
         for place in places
     )
