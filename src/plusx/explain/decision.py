@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.errors import InputError, nearest
+from plusx.errors import InputError
+from plusx.explain.classes import class_names, class_number
 from plusx.explain.ends import ends
 from plusx.explain.halves import Split, split
 from plusx.explain.judged import Judged, judged
@@ -155,8 +156,8 @@ def decide(
     x = images.x.to(next((p.device for p in model.parameters()), torch.device("cpu")))
     with still(model), torch.no_grad():
         probabilities = logits_of(model(x), len(x)).softmax(1).cpu()
-    classes = _classes(images.spec.classes, probabilities.shape[1])
-    wanted = None if target is None else _number(target, classes)
+    classes = class_names(images.spec.classes, probabilities.shape[1])
+    wanted = None if target is None else class_number(target, classes)
     looked_at = tuple(unit) or ends(model, x)
     found = tuple(
         judged(model, x, each, wanted, unit=looked_at or None, tell=tell)
@@ -185,26 +186,5 @@ def decide(
     )
 
 
-def _classes(names: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """Return the names of the classes; of a network whose classes nobody named, their numbers."""
-    return names if len(names) == count else tuple(f"class {place}" for place in range(count))
-
-
 def _known(share: float) -> float | None:
     return share if math.isfinite(share) else None
-
-
-def _number(target: str | int, classes: tuple[str, ...]) -> int:
-    if isinstance(target, str) and target in classes:
-        return classes.index(target)
-    try:
-        number = int(target)
-    except ValueError:
-        number = -1
-    if not 0 <= number < len(classes):
-        raise InputError(
-            f"there is no class {target!r}{nearest(str(target), classes)}; expected one of "
-            f"{', '.join(classes[:6])}{', ...' if len(classes) > 6 else ''} or its number, 0 to "
-            f"{len(classes) - 1}"
-        )
-    return number

@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from plusx.analysis.drawing import spread
-from plusx.explain import Decision, Faithfulness, Split, Through, Way
-from plusx.report.blocks import grid, paragraph
-from plusx.report.explain.overlay import big, over, signed
-from plusx.report.explain.sentences import by_halves, by_unit, quoted, removal, where
+from plusx.explain import Decision, Faithfulness
+from plusx.report.blocks import paragraph
+from plusx.report.explain.overlay import big, over
+from plusx.report.explain.sentences import quoted, removal, where
 from plusx.report.explain.trust import verdict
+from plusx.report.explain.ways import ways
 from plusx.report.figures import figure, framed
 from plusx.report.markup import Html, join, tag
 from plusx.report.page import Section
@@ -17,9 +17,6 @@ from plusx.report.words import number, percent
 __all__ = ["image"]
 
 LARGE = 384
-UNITS = 6
-"""Maps of single units that are shown along the way."""
-ROW = 15  # CSS pixels of a unit in the chart
 
 
 def image(found: Decision, index: int) -> Section:
@@ -35,7 +32,7 @@ def image(found: Decision, index: int) -> Section:
             class_="grid explained",
         )
     ]
-    body += _ways(found, index)
+    body += ways(found, index)
     body.append(_methods(found, index))
     return Section(
         f"image-{index + 1}",
@@ -104,93 +101,15 @@ def _tested(found: Decision, index: int) -> Html:
     )
 
 
-def _ways(found: Decision, index: int) -> list[Html]:
-    """Show each way; of several streams how much of the evidence is in each."""
-    several = len(found.ways) > 1
-    return [
-        join(
-            [
-                *([tag("h3", _of_stream(found, way, index))] if several else []),
-                _split(found, index, way.split, number),
-                _way(found, index, way.through, number),
-            ]
-        )
-        for number, way in enumerate(found.ways, start=1)
-    ]
-
-
-def _of_stream(found: Decision, way: Way, index: int) -> str:
-    part = found.part(way, index)
-    return way.unit + (f": {percent(part)} of the evidence" if part == part else "")
-
-
-def _split(found: Decision, index: int, split: Split, number: int) -> Html:
-    pixels = found.images.pixels[index]
-    maps = (split.whole[index], split.by_shortcut[index], split.by_transform[index])
-    limit = max(float(one.abs().max()) for one in maps)
-    signs, words = ("", "=", "+"), ("the unit's map", "by the shortcut", "by the transform")
-    pieces = (
-        join(
-            [
-                *([tag("li", sign, class_="joint")] if sign else []),
-                tag("li", _small(signed(pixels, one, limit), word), tag("p", word)),
-            ]
-        )
-        for sign, word, one in zip(signs, words, maps, strict=True)
-    )
-    return framed(
-        f"image-{index + 1}-split-{number}",
-        tag("ul", *pieces, class_="sum"),
-        caption=by_halves(float(split.added[index]), split.unit),
-    )
-
-
-def _way(found: Decision, index: int, way: Through, number: int) -> Html:
-    one = way.of(index)
-    chart = figure(
-        f"image-{index + 1}-way-{number}",
-        one.plot,
-        caption=by_unit(one),
-        label="Bar chart of the share of the evidence that entered at each unit",
-        height=110 + ROW * min(len(one.units) + 1, 16),
-    )
-    along = _along(found.images.pixels[index], one, f"image-{index + 1}-units-{number}")
-    return grid(chart, along)
-
-
-def _along(pixels: Tensor, way: Through, name: str) -> Html:
-    """Show what single units added where, in one scale."""
-    places = spread(len(way.units), UNITS)
-    if way.first in way.units:
-        places = sorted({*places, way.units.index(way.first)})
-    limit = max(float(way.maps[place].abs().max()) for place in places)
-    shares = way.shares[0, 1:].tolist()
-    items = (
-        tag(
-            "li",
-            _small(signed(pixels, way.maps[place][0], limit), f"what {way.units[place]} added"),
-            tag("p", tag("strong", way.units[place].removesuffix(".unit"))),
-            tag("p", f"{shares[place]:+.0%}" if shares[place] == shares[place] else "-"),
-        )
-        for place in places
-    )
-    return framed(
-        name,
-        tag("ul", *items, class_="pictures pairs"),
-        caption="Where on the picture units added what speaks for the class (red) or against it "
-        "(blue), all in one scale, and how much of the evidence that is.",
-    )
-
-
 def _methods(found: Decision, index: int) -> Html:
     if len(found.judged) == 1:
         return paragraph(f"No other method was asked beside {found.main.maps.method}.")
     items = (
         tag(
             "li",
-            _small(
+            picture(
                 over(found.images.pixels[index], each.maps.maps[index]),
-                f"map of {each.maps.method}",
+                label=f"map of {each.maps.method}",
             ),
             tag("p", tag("strong", each.maps.method)),
             tag("div", verdict(each)),
@@ -215,7 +134,3 @@ def _areas(one: Faithfulness) -> str:
 
 def _large(pixels: Tensor, label: str) -> Html:
     return tag("div", picture(pixels, label=label, large=LARGE), class_="large")
-
-
-def _small(pixels: Tensor, label: str) -> Html:
-    return picture(pixels, label=label)
