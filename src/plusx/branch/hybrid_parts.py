@@ -6,6 +6,8 @@ from typing import Protocol, final
 import torch
 from torch import Tensor, nn
 
+from plusx.branch.largest import LargestOfChannels, LargestOfPlaces
+from plusx.branch.rows import RowByRow
 from plusx.parts import Space, sequence
 
 __all__ = [
@@ -50,7 +52,7 @@ class ChannelWeights(nn.Module):
         super().__init__()
         if not space.many:
             raise ValueError(f"mean and maximum are taken over places, and {space.shape} has one")
-        self.places = space.places
+        self.largest = LargestOfPlaces(space.places)
         inner = min(max(width // 16, 4), 8) if inner is None else inner
         self.reduce = space.conv(width, inner, 1, bias=False)
         self.act = nn.ReLU()
@@ -58,8 +60,7 @@ class ChannelWeights(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor, mean: Tensor) -> Tensor:
-        largest = x.amax(self.places, keepdim=True)
-        both = self.act(self.reduce(torch.cat([mean, largest], dim=2)))  # (B, inner, 2, 1)
+        both = self.act(self.reduce(torch.cat([mean, self.largest(x)], dim=2)))  # (B, inner, 2, 1)
         weights: Tensor = self.gate(self.expand(both.sum(2, keepdim=True)))
         return weights
 
@@ -78,10 +79,13 @@ class PlaceWeights(nn.Module):
             raise ValueError(
                 f"a weight a place looks at neighbouring places, and in {space.shape} are none"
             )
-        self.weigh = sequence(conv=space.conv(2, 1, 7, padding=3, bias=False), gate=nn.Sigmoid())
+        flat = space.conv is nn.Conv2d
+        conv = RowByRow(2, kernel_size=7) if flat else space.conv(2, 1, 7, padding=3, bias=False)
+        self.largest = LargestOfChannels()
+        self.weigh = sequence(conv=conv, gate=nn.Sigmoid())
 
     def forward(self, x: Tensor, mean: Tensor) -> Tensor:
-        both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
+        both = torch.cat([x.mean(1, keepdim=True), self.largest(x)], dim=1)
         weights: Tensor = self.weigh(both)
         return weights
 
