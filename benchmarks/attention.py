@@ -58,8 +58,8 @@ class Set(NamedTuple):
 
 
 SETS = {
-    "fashion-mnist": Set(16_000, 1, PUBLISHED["fashion-mnist"].places),
-    "cifar10": Set(10_000, 3, (*PUBLISHED["cifar10"].places, "cifar10-jpeg.zip")),
+    "fashion-mnist": Set(12_000, 1, PUBLISHED["fashion-mnist"].places),
+    "cifar10": Set(8_000, 3, (*PUBLISHED["cifar10"].places, "cifar10-jpeg.zip")),
 }
 VALIDATION = 60 if TRY else 1_000
 MODEL = "hybrid_resnet8" if TRY else "hybrid_resnet20"
