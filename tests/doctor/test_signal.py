@@ -13,6 +13,7 @@ from plusx.doctor.check import Check, ask
 from plusx.doctor.finding import Finding
 from plusx.doctor.signal import CHECKS
 from plusx.doctor.signal.age import untrained
+from plusx.doctor.signal.fired import Firing
 from plusx.doctor.signal.shattered import shattered
 
 START = tuple(check for check in CHECKS if check.name == "signal.start")
@@ -228,3 +229,9 @@ def test_tokens_dictionaries_and_no_units() -> None:
 
     found = answers(CHECKS, Named(), torch.randint(10, (16, 5)))
     assert {f.verdict for f in found} <= {"fine", "not applicable"}
+
+
+def test_an_activation_of_a_single_number_varies_by_nothing() -> None:
+    with Firing() as firing:
+        torch.tanh(torch.tensor(0.5))
+    assert firing.seen[0].std == 0.0
