@@ -45,7 +45,9 @@ NET = ("gates", "somebodys_gates.py:net", "--data", "digits", "--count", 12)
 def test_page_and_pictures_lie_in_one_folder(plusx: Run, tmp_path: Path) -> None:
     status, out, err = plusx(*NET, "-o", "here")
     assert status == 0 and err == ""
-    assert "of 12 images are right" in out and "Page      here/gates.html" in out
+    assert "of 12 images are right" in out and "net is not trained" in out
+    assert "net is not trained" in (tmp_path / "here" / "gates.html").read_text()
+    assert "Page      here/gates.html" in out
     files = {path.name for path in (tmp_path / "here").iterdir()}
     assert {"gates.html", "dynamics.png", "flow.png", "importance.png"} < files
     assert f"Pictures  {len(files) - 1} beside it" in out

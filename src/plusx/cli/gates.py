@@ -64,6 +64,7 @@ def gates(
     json_output
         Print the figures as JSON.
     """
+    from plusx.doctor.signal.age import untrained
     from plusx.doctor.target import Asked, target
     from plusx.explain.gate_study import STEPS, gate_study
     from plusx.files import write_text
@@ -77,6 +78,9 @@ def gates(
     reporter = ConsoleReporter()
     found = target(network, asked, reporter=reporter)
     spec, pixels, labels = _images(network, found.material, count)
+    notes = []
+    if untrained(found.model):
+        notes.append(f"{found.name} is not trained: its gates weigh by chance.")
     with reporter.progress("looking at gates", len(STEPS)) as advance:
         study = gate_study(
             found.model,
@@ -85,6 +89,7 @@ def gates(
             spec=spec,
             name=found.name,
             gate=gate,
+            notes=notes,
             progress=lambda step: advance(1, step),
         )
     folder = out or _folder(network, found.name)
@@ -94,7 +99,8 @@ def gates(
     if json_output:
         print(json.dumps(study.to_json(), indent=2, ensure_ascii=False))
         return
-    print(f"{study.dynamics.table()}\n\nPage      {page}\nPictures  {len(pictures)} beside it")
+    print(study.dynamics.table(), *study.notes, sep="\n\n")
+    print(f"\nPage      {page}\nPictures  {len(pictures)} beside it")
 
 
 def _images(

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,19 +112,20 @@ def gate_study(
     spec: InputSpec,
     name: str = "",
     gate: str | None = None,
+    notes: Sequence[str] = (),
     batch: int = 64,
     progress: Callable[[str], object] = lambda step: None,
 ) -> GateStudy:
     """Ask everything of the gates of `model` on some images: what they weigh, where, and why.
 
     `pixels` (N, C, H, W) are uint8 and have classes `labels` (N,); `spec` says how the network
-    takes them. `gate` is the one whose channels are removed, by itself
-    the last one for which that takes about a minute; `progress` hears each of STEPS when it is
-    done. The model is left as it was. Raises `InputError` where it has no gate.
+    takes them, and `notes` is what is known of the network. `gate` is the one whose channels are
+    removed, by itself the last one for which that takes about a minute; `progress` hears each of
+    STEPS when it is done. The model is left as it was. Raises `InputError` where it has no gate.
     """
     began = time.perf_counter()
     images = normalise(pixels, spec).contiguous()
-    notes: list[str] = []
+    said = list(notes)
     weights = gate_weights(model, images, labels, classes=spec.classes, batch=batch)
     progress(STEPS[0])
     shown = _one_of_each(labels)[:EXAMPLES]
@@ -136,7 +137,7 @@ def gate_study(
     if len(images) >= 10:
         complexity = gate_complexity(model, images, batch=batch)
     else:
-        notes.append(f"{len(images)} images are too few to correlate gates with complexity.")
+        said.append(f"{len(images)} images are too few to correlate gates with complexity.")
     progress(STEPS[3])
     flow = gate_flow(model, images[:COMPARED], labels[:COMPARED], batch=batch)
     progress(STEPS[4])
@@ -152,7 +153,7 @@ def gate_study(
         complexity=complexity,
         flow=flow,
         importance=importance,
-        notes=(*notes, *why),
+        notes=(*said, *why),
         seconds=time.perf_counter() - began,
     )
 

@@ -27,7 +27,9 @@ def build(found: GateStudy) -> str:
     sections.append(flow(found.flow, by))
     if found.notes:
         body = tag("ul", *(tag("li", note) for note in found.notes), class_="notes")
-        sections.append(Section("notes", "Notes", "What was left out, and why.", body))
+        sections.append(
+            Section("notes", "Notes", "What to bear in mind, and what was left out.", body)
+        )
     return page(
         f"{found.name}: gates",
         header=_header(found, by),
