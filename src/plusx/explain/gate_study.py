@@ -1,28 +1,22 @@
 """All that there is to ask of the gates of a network, of one set of images."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from plusx.analysis.gate_complexity import GateComplexity, gate_complexity
 from plusx.analysis.gate_dynamics import GateDynamics, gate_dynamics
 from plusx.analysis.gate_flow import GateFlow, gate_flow
 from plusx.analysis.gate_importance import GateImportance, gate_importance
-from plusx.analysis.gate_maps import GateMaps, gate_maps
 from plusx.analysis.gate_weights import GateWeights, gate_weights
 from plusx.analysis.summary import summary
 from plusx.data import InputSpec, normalise
-from plusx.errors import InputError
-from plusx.explain.cams import grad_cam
+from plusx.explain.gate_beside import Beside, beside_grad_cam
 
-__all__ = ["STEPS", "Beside", "GateStudy", "gate_study"]
+__all__ = ["STEPS", "GateStudy", "gate_study"]
 
 STEPS = ("weights", "maps", "dynamics", "complexity", "gradients", "importance")
 EXAMPLES = 6
@@ -35,38 +29,6 @@ WORK = 3e12
 """Multiply-accumulates for the importance of channels: about a minute on two cores."""
 LEAST = 32
 """Images from which on accuracies say something."""
-
-
-@dataclass(frozen=True, eq=False)
-class Beside:
-    """The maps of one gate beside Grad-CAM of its unit, for the class that the network says.
-
-    `maps` are weights and `cams` from 0 to 1, (E, H, W), in the size of the images; `cams` is None
-    where the unit has no map. `shown` is Pearson's r of the two, (E,), `r` that of every image
-    compared; NaN where a map is flat.
-    """
-
-    gate: str
-    unit: str
-    maps: Tensor
-    cams: Tensor | None
-    shown: NDArray[np.float64]
-    r: NDArray[np.float64]
-
-    @property
-    def mean(self) -> float:
-        """The mean of r over the images where it is defined; NaN without any."""
-        known = self.r[np.isfinite(self.r)]
-        return float(known.mean()) if len(known) else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95% interval of the mean, by the normal distribution; NaN for fewer than two."""
-        known = self.r[np.isfinite(self.r)]
-        if len(known) < 2:
-            return math.nan, math.nan
-        half = 1.96 * float(known.std(ddof=1)) / math.sqrt(len(known))
-        return self.mean - half, self.mean + half
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +57,7 @@ class GateStudy:
         return {
             "name": self.name,
             "weights": self.weights.to_json(),
-            "beside Grad-CAM": [_figures(each) for each in self.beside],
+            "beside Grad-CAM": [each.to_json() for each in self.beside],
             "dynamics": self.dynamics.to_json(),
             "complexity": self.complexity.to_json() if self.complexity else None,
             "flow": self.flow.to_json(),
@@ -129,7 +91,7 @@ def gate_study(
     weights = gate_weights(model, images, labels, classes=spec.classes, batch=batch)
     progress(STEPS[0])
     shown = _one_of_each(labels)[:EXAMPLES]
-    beside = _beside(model, images[:COMPARED], images[shown], batch)
+    beside = beside_grad_cam(model, images[:COMPARED], images[shown], batch)
     progress(STEPS[1])
     dynamics = gate_dynamics(model, images, labels, batch=batch)
     progress(STEPS[2])
@@ -168,32 +130,6 @@ def _one_of_each(labels: Tensor) -> list[int]:
     return [place for _, place in sorted(ranks)]
 
 
-def _beside(model: nn.Module, images: Tensor, examples: Tensor, batch: int) -> tuple[Beside, ...]:
-    """Compare the maps of every gate that has some with Grad-CAM of its unit."""
-    found, kept = gate_maps(model, images, batch=batch), gate_maps(model, examples, batch=batch)
-    rows = []
-    for name, unit in found.units.items():
-        every = _cams(model, images, unit, batch)
-        cams = _cams(model, examples, unit, batch)
-        shown, r = _agree(kept, name, cams), _agree(found, name, every)
-        rows.append(Beside(name, unit, kept.over_image(name), cams, shown, r))
-    return tuple(rows)
-
-
-def _agree(maps: GateMaps, name: str, cams: Tensor | None) -> NDArray[np.float64]:
-    if cams is None:
-        return np.full(len(maps.maps[name]), np.nan)
-    return maps.correlations(name, cams)
-
-
-def _cams(model: nn.Module, images: Tensor, unit: str, batch: int) -> Tensor | None:
-    """Return Grad-CAM of a unit, (N, H, W), or None where it has no address or no map."""
-    try:
-        return torch.cat([grad_cam(model, x, unit=unit).maps for x in images.split(batch)]).cpu()
-    except InputError:
-        return None
-
-
 def _importance(
     model: nn.Module,
     images: Tensor,
@@ -219,14 +155,3 @@ def _importance(
     count = min(len(images), max(affordable.get(gate, LEAST), LEAST))
     found = gate_importance(model, images[:count], labels[:count], gate=gate, batch=batch)
     return found, []
-
-
-def _figures(each: Beside) -> dict[str, Any]:
-    mean, (low, high) = each.mean, each.interval
-    return {
-        "gate": each.gate,
-        "unit": each.unit,
-        "r": None if math.isnan(mean) else mean,
-        "interval": None if math.isnan(low) else [low, high],
-        "images": int(np.isfinite(each.r).sum()),
-    }

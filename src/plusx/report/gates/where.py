@@ -7,7 +7,8 @@ from torch import Tensor
 
 from plusx.analysis.drawing import spread
 from plusx.explain.attribution import unit_range
-from plusx.explain.gate_study import Beside, GateStudy
+from plusx.explain.gate_beside import Beside
+from plusx.explain.gate_study import GateStudy
 from plusx.report.blocks import details, table
 from plusx.report.explain.overlay import big, over
 from plusx.report.figures import framed
