@@ -43,7 +43,7 @@ CAUSES: Mapping[str, str] = {
     "no shortcut": "a block that is alone in a row of residual ones has no skip",
     "two blocks under one skip": "one skip spans what should be two units",
     "shortcut detached": "no gradient passes the skip",
-    "shortcut overwritten": "the transform works in place on what the skip carries",
+    "shortcut overwritten": "the transform writes over what the skip carries",
     "shortcut added twice": "the skip counts twice in the sum",
     "shortcut from elsewhere": "the skip starts at another place than the transform",
     "shortcut before the norm": "the sum stands before the transform's last norm",
