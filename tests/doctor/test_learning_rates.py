@@ -45,6 +45,21 @@ def test_a_rate_far_too_low_is_seen(rate: float, adam: bool) -> None:
     assert finding.verdict in ("wrong", "warning") and finding.cause == "rate too low"
 
 
+@pytest.mark.parametrize("adam", [False, True])
+def test_a_step_that_rounding_swallows_is_wrong(adam: bool) -> None:
+    assert verdict("updates", at_rate(1e-9, adam=adam)) == ("wrong", "rate too low")
+    assert verdict("updates", at_rate(1e-5, adam=adam)) == ("fine", "")
+
+
+def test_a_head_that_leaves_zero_first_is_no_lost_step() -> None:
+    model = network()
+    head = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+    nn.init.zeros_(head.weight)  # as Fixup has it: no other weight has a gradient yet
+    decayed = torch.optim.AdamW(model.parameters(), lr=1e-6)  # all others move by 1e-8
+    examined = patient(model, Training(optimizer=decayed, loss=F.cross_entropy))
+    assert verdict("updates", examined) == ("fine", "")
+
+
 def test_the_range_is_a_chart_around_the_present_rate() -> None:
     (check,) = [c for c in CHECKS if c.name == "learning.rate"]
     (chart,) = [c for c in ask(check, at_rate(0.1)) if isinstance(c, Chart)]
