@@ -55,7 +55,8 @@ def test_a_head_that_leaves_zero_first_is_no_lost_step() -> None:
     model = network()
     head = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
     nn.init.zeros_(head.weight)  # as Fixup has it: no other weight has a gradient yet
-    decayed = torch.optim.AdamW(model.parameters(), lr=1e-6)  # all others move by 1e-8
+    # the others are moved by decay alone, by 8e-8 of their size
+    decayed = torch.optim.AdamW(model.parameters(), lr=1e-6, weight_decay=0.08)
     examined = patient(model, Training(optimizer=decayed, loss=F.cross_entropy))
     assert verdict("updates", examined) == ("fine", "")
 
