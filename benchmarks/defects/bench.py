@@ -68,6 +68,8 @@ def examinations(keys: Sequence[str]) -> Iterator[Iterator[dict[str, Any]]]:
     """
     with get_context("spawn").Pool(CORES, set_num_threads, (1,), maxtasksperchild=AT_ONCE) as pool:
         yield pool.imap(examined, keys)
+        pool.close()
+        pool.join()
 
 
 def examined(key: str) -> dict[str, Any]:
