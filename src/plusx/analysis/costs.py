@@ -56,6 +56,7 @@ def measure(
 
     with (
         untouched(model),
+        torch.device("meta"),  # for what forward makes by itself: positions, masks
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         watch(parts, see),
         flops,
