@@ -10,6 +10,7 @@ cause if one of its causes is among the first three troubles, and as caught if t
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -78,10 +79,13 @@ def examinations(keys: Sequence[str]) -> Iterator[Iterator[dict[str, Any]]]:
 
     A process is replaced after some examinations, so that none inherits much of those before it.
     """
-    with get_context("spawn").Pool(CORES, set_num_threads, (1,), maxtasksperchild=AT_ONCE) as pool:
-        yield pool.imap(examined, keys)
-        pool.close()
-        pool.join()
+    pool = ProcessPoolExecutor(
+        CORES, get_context("spawn"), set_num_threads, (1,), max_tasks_per_child=AT_ONCE
+    )
+    try:
+        yield pool.map(examined, keys)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def examined(key: str) -> dict[str, Any]:

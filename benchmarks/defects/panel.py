@@ -85,9 +85,7 @@ def of_zoo(name: str) -> Case:
     """A network of ours on made-up input, at a size that its stem is meant for."""
     family = family_of(name)
     model = create(name, num_classes=10)
-    size = model.size or family.small_size
-    if family.size >= 224 and model.size is None:
-        size = max(size, 96)
+    size = max(family.small_size, 96) if family.size >= 224 else family.small_size
     x, *context = family.inputs(BATCH, 3, size)
     return Case(model=model, data=Material(x=x, y=None, context=tuple(context), real=False))
 
