@@ -134,7 +134,7 @@ def _measure(patient: "Patient", model: nn.Module) -> Passing:
         normed=frozenset(firing.normed),
         loss=float(loss.detach()),
         classes=y.shape[1] if y.dim() == 2 else 0,
-        spread=float(y.detach().std()),
+        spread=float(y.detach().std(correction=0)),
     )
 
 

@@ -9,7 +9,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.attributes import need_registered
-from plusx.doctor.wiring.passes import distance, evaluated, evaluates_the_same, few, passed
+from plusx.doctor.wiring.passes import (
+    distance,
+    evaluated,
+    evaluates_the_same,
+    few,
+    outputs,
+    passed,
+)
 from plusx.doctor.wiring.statistics import batch_in_eval, moving_in_eval
 
 __all__ = ["leak", "samples"]
@@ -57,14 +64,40 @@ def samples(patient: Patient) -> Iterator[Finding]:
 
 
 def leak(patient: Patient, model: nn.Module, x: Tensor) -> float:
-    """Return how much the outputs of the even images change when the odd ones do, over the rms."""
+    """Return how much the outputs of the even images change when the odd ones do, over the rms.
+
+    Of several outputs the one that changes most; in training the first alone, as others are losses.
+    """
     other = x.clone()
     other[1::2] = x[1::2].flip(0).roll(1, dims=-1)
     if torch.equal(other, x):
         raise NotApplicable("the inputs are all alike")
-    before, after = (passed(patient, model, each) for each in (x, other))
-    _check_batch(before, x)
-    return distance(after[0::2], before[0::2])
+    if model.training:
+        before, after = ([passed(patient, model, each)] for each in (x, other))
+    else:
+        before, after = (outputs(patient, model, each) for each in (x, other))
+    places = _by_image(patient, model, x, before) if len(before) > 1 else [0]
+    for place in places:
+        _check_batch(before[place], x)
+    return max(distance(after[place][0::2], before[place][0::2]) for place in places)
+
+
+def _by_image(patient: Patient, model: nn.Module, x: Tensor, found: list[Tensor]) -> list[int]:
+    """Return which outputs have one row for each image, and another shape of nothing else.
+
+    What is of (layers, images, ...), or compares all images with all, has not.
+    """
+    try:
+        fewer = outputs(patient, model, x[:-1])
+    except (RuntimeError, ValueError, IndexError):  # one batch size alone: another check's
+        return [0]
+    pairs = list(zip(found, fewer))
+    rows = [
+        place
+        for place, (y, z) in enumerate(pairs)
+        if y.dim() and y.shape[1:] == z.shape[1:] and (len(y), len(z)) == (len(x), len(x) - 1)
+    ]
+    return rows or [0]
 
 
 def _alone_in_double(patient: Patient, x: Tensor, *, otherwise: float) -> float:
