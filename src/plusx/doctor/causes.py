@@ -66,6 +66,9 @@ CAUSES: Mapping[str, str] = {
     "gradients pile up": "gradients are never set to zero between steps",
     "not in the optimizer": "a parameter learns, and the optimizer does not have it",
     "softmax before the loss": "the network ends in probabilities, the loss wants logits",
+    "loss not bounded": "the loss falls without end: log-softmax missing, or its sign turned round",
+    "logits cut off": "an activation after the head leaves no logit below 0, and no gradient there",
+    "targets broadcast": "outputs (B, 1) and targets (B,): each output is held against all targets",
     "wrong reduction": "the loss is a sum, or of one image, where a mean belongs",
     "eval never called": "evaluation runs in training mode",
     "train never called": "training runs in evaluation mode",
@@ -76,6 +79,8 @@ CAUSES: Mapping[str, str] = {
     "small batch statistics": "batch norm sees too few images at once",
     # images
     "labels shuffled": "labels do not belong to their images",
+    "labels out of range": "labels that are no class of the network: below 0, or beyond its outputs",
+    "not shuffled": "training takes the images class by class",
     "labels shifted": "labels are one image or one class off",
     "label noise": "a part of the labels is wrong",
     "splits overlap": "the same images in training and test",

@@ -8,8 +8,10 @@ import torch
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.answers import number_of_answers
+from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of, raised, take_step
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient
 
 __all__ = ["probe"]
@@ -23,12 +25,14 @@ LEAST = 0.02  # share by which the loss must fall; on Fashion-MNIST 0.33 in resn
 
 def probe(patient: Patient) -> Iterator[Finding]:
     """Train on the images in some order, with the caller's optimizer or with Adam at 1e-3."""
-    x, y = patient.material.x, patient.material.y
+    x, y = patient.material.x, patient.material.labels
     if not patient.material.real or y is None:
         raise NotApplicable("there are no labelled images; give data")
     if len(x) < 64 or patient.material.context:
         raise NotApplicable(f"{len(x)} images by themselves are too few, expected 64 or more")
     count = number_of_answers(patient)
+    need_targets(patient)
+    need_bounded(patient)
     seconds = seconds_for(patient, SHARE)
     batch = affordable(patient, x[:16], seconds=seconds / FEWEST)
     if len(batch) < 8 or batch.shape[1:] != x.shape[1:]:
@@ -55,7 +59,7 @@ def probe(patient: Patient) -> Iterator[Finding]:
 
 def _losses(patient: Patient, batch: int, *, seconds: float) -> list[float]:
     """Take steps on one batch of the material after the other, in an order of its own."""
-    x, y = patient.material.x, patient.material.y
+    x, y = patient.material.x, patient.material.labels
     assert y is not None
     end, losses = patient.budget.taken + seconds, []
     model, optimizer = patient.fresh()

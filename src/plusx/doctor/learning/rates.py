@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from plusx.doctor.finding import Chart, Finding, NotApplicable
 from plusx.doctor.learning.answers import number_of_answers
+from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of, present_rate, raised, take_step
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient
 
 __all__ = ["Sweep", "judged", "rates"]
@@ -83,6 +85,8 @@ def rates(patient: Patient) -> Iterator[Finding | Chart]:
     seconds = seconds_for(patient, SHARE)
     if patient.training is None or patient.training.loss is None:
         number_of_answers(patient)
+    need_targets(patient)
+    need_bounded(patient)
     x, labels = _spread(patient)
     x = affordable(patient, x, seconds=seconds / (STEPS * 5))
     if len(x) < 2:

@@ -8,6 +8,7 @@ from torch import nn
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.steps import optimizer_of, present_rate, raised, take_step
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient
 
 __all__ = ["updates"]
@@ -27,6 +28,7 @@ def updates(patient: Patient) -> Iterator[Finding]:
     rate = present_rate(optimizer_of(patient))
     if not rate:
         raise NotApplicable("the learning rate is 0")
+    need_targets(patient)
     model, optimizer = patient.fresh()
     assert optimizer is not None
     raised(optimizer, 1.0)
