@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx.catalog import family_of
+from plusx.doctor.fitted import fitted
 from plusx.doctor.material import Material
 from plusx.doctor.patient import copied, evaluating
 from plusx.errors import InputError
@@ -80,10 +81,9 @@ def _unflattened(length: int) -> list[Tensor]:
 def _refused(model: nn.Module, x: Tensor) -> str:
     """Say what error the network raises on two of `x`, or nothing."""
     model, _ = copied(model, None)
-    parameter = next(model.parameters(), x)
     try:
         with evaluating(model), torch.no_grad():
-            model(x[:2].to(parameter.device))
+            model(fitted(x[:2], model))
     except Exception as error:  # whatever somebody's code raises, it does not take this
         return f"{type(error).__name__}: {(str(error).strip() or '-').splitlines()[0]}"
     return ""
