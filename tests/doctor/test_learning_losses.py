@@ -138,6 +138,18 @@ def test_a_loss_of_each_image_is_asked_for_its_mean() -> None:
     assert verdict("bounded", examined(network(), classes(), unreduced)) == ("fine", "")
 
 
+def of_guesses(y: Tensor, labels: Tensor) -> Tensor:
+    return F.mse_loss(y.argmax(1).float(), labels.float())
+
+
+def test_a_loss_without_a_gradient() -> None:
+    broken = examined(network(), classes(), of_guesses)
+    assert verdict("bounded", broken) == ("wrong", "no step")
+    for name in (*STEPPING, "reduction"):
+        finding = asked(name, broken)
+        assert finding.verdict == "not applicable" and "no gradient" in finding.figure
+
+
 def single(end: nn.Module | None = None) -> nn.Module:
     layers = [nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 1)]
     return nn.Sequential(*layers, *([end] if end is not None else []))
@@ -147,6 +159,7 @@ def test_outputs_in_a_column_and_targets_in_a_row() -> None:
     targets = torch.randn(128)
     finding = asked("broadcast", examined(single(), targets, F.mse_loss))
     assert (finding.verdict, finding.cause) == ("wrong", "targets broadcast")
+    assert asked("rate", examined(single(), targets, F.mse_loss)).verdict == "not applicable"
     paired = [
         examined(single(), targets, lambda y, t: F.mse_loss(y.squeeze(1), t)),
         examined(single(), targets[:, None], lambda y, t: F.mse_loss(y[:, 0], t[:, 0])),
@@ -193,7 +206,7 @@ def test_targets_that_are_not_known_are_not_made_up() -> None:
     unknown = examined(single(), None, F.mse_loss)
     for name in ("updates", "rate"):
         finding = asked(name, unknown)
-        assert finding.verdict == "not applicable" and "takes no classes" in finding.figure
+        assert finding.verdict == "not applicable" and "does not take classes" in finding.figure
 
 
 def test_an_activation_after_the_head() -> None:

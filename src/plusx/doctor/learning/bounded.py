@@ -19,7 +19,7 @@ __all__ = ["bounded", "need_bounded"]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 CHECK = "learning.bounded"
-LOGITS, SIGN, SHARES = "logits", "sign", "shares"
+LOGITS, SIGN, SHARES, FLAT = "logits", "sign", "shares", "flat"
 LARGE = (1e2, 1e3)  # logits
 DEEP = -10.0  # a loss of logits of 100 that is below is far from any end it may have
 NEAR = 1e-4
@@ -45,7 +45,7 @@ def bounded(patient: Patient) -> Iterator[Finding]:
         figure=figure,
         threshold="a loss that right answers bring down to an end; a cross-entropy's is 0",
         place="loss",
-        cause="loss not bounded",
+        cause="no step" if kind == FLAT else "loss not bounded",
         why=why,
         next=then,
         weight=3,
@@ -62,7 +62,7 @@ def need_bounded(patient: Patient) -> None:
     except NotApplicable:
         return
     if kind:
-        raise NotApplicable("the loss falls without end, which says nothing of learning")
+        raise NotApplicable("the loss has no end or no gradient: how far it falls says nothing")
 
 
 def _words(kind: str) -> tuple[str, str, str]:
@@ -71,6 +71,13 @@ def _words(kind: str) -> tuple[str, str, str]:
             "The loss falls as answers get worse",
             "its sign is turned round: training makes the network as wrong as it can be",
             "minimise the loss itself, not its negative; see what the step subtracts",
+        )
+    if kind == FLAT:
+        return (
+            "The loss has no gradient",
+            "an argmax, a rounding, a detach or a number of Python's stands between it and the "
+            "outputs, and backward() raises or moves nothing",
+            "make the loss of the logits themselves, such as CrossEntropyLoss",
         )
     if kind == SHARES:
         return (
@@ -114,6 +121,9 @@ def _are_logs(y: Tensor) -> bool:
 def _of_loss(loss: Loss, end: Callable[[Tensor], Tensor], count: int) -> tuple[str, str]:
     """Ask the loss of logits that are the larger the surer, at the label and beside it."""
     labels = torch.arange(16) % count
+    logits = torch.zeros(16, count, requires_grad=True)
+    if not _asked(loss, end(logits), labels).requires_grad:
+        return FLAT, "the loss of outputs that ask for a gradient has none"
     right = nn.functional.one_hot(labels, count).float() * 2 - 1
     told = {
         name: [_told(loss, end(size * logits), labels) for size in (0.0, 1.0, *LARGE)]
@@ -161,8 +171,12 @@ def _of_step(seen: Seen, end: Callable[[Tensor], Tensor]) -> tuple[str, str]:
 
 
 def _told(loss: Loss, y: Tensor, labels: Tensor) -> float:
+    return float(_asked(loss, y, labels).detach().float().mean())
+
+
+def _asked(loss: Loss, y: Tensor, labels: Tensor) -> Tensor:
     try:
-        return float(loss(y, labels).detach().float().mean())
+        return loss(y, labels)
     except Exception as error:  # of somebody's code
         words = (str(error).strip() or "-").splitlines()[0]
         raise NotApplicable(f"the loss does not take such answers ({words})") from error

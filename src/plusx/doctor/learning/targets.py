@@ -15,6 +15,7 @@ __all__ = ["need_targets", "outside"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
+STRETCHED = "Using a target size"  # what PyTorch says of targets of another shape than the outputs
 IGNORED = -100  # PyTorch's ignore_index where nothing else is said
 
 _KNOWN: MutableMapping[Patient, str] = WeakKeyDictionary()
@@ -35,7 +36,7 @@ def _unfit(patient: Patient) -> str:
     if training is None or (training.loss is None and training.step is None):
         classes = y is None or patient.material.labels is not None
         return _beyond(patient) if classes else "the targets are no classes, give Training(loss=)"
-    return _refused(patient) if y is None else _beyond(patient)
+    return _beyond(patient) or _refused(patient)
 
 
 def _beyond(patient: Patient) -> str:
@@ -70,18 +71,21 @@ def _leaves_out(loss: Loss | None, label: Tensor, count: int) -> bool:
 
 
 def _refused(patient: Patient) -> str:
-    """Say why the loss does not take classes, where the true targets are not known."""
+    """Say why the loss does not take the targets, or classes where no targets are known."""
     training = patient.training
     assert training is not None
     if training.loss is None:
         return ""
     with evaluating(patient.model), torch.no_grad():
-        y = patient.logits(patient.model, patient.x[:2])
+        y = patient.logits(patient.model, patient.x[:4])
+    known = patient.material.y is not None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of targets that are stretched to the outputs' shape
-            training.loss(y, patient.y[:2])
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=STRETCHED)
+            told = training.loss(y.detach().requires_grad_(), patient.y[:4])
     except Exception as error:  # of somebody's code
         words = (str(error).strip() or "-").splitlines()[0]
-        return f"the loss takes no classes, and its targets are not known ({words})"
-    return ""
+        what = "these targets" if known else "classes, and its targets are not known"
+        return f"the loss does not take {what} ({words})"
+    return "" if told.requires_grad else "the loss has no gradient"
