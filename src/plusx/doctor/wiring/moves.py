@@ -96,12 +96,16 @@ def _moved(value: object) -> object:
     return value.to("meta") if isinstance(value, Tensor) else value
 
 
+def _doubled(value: object) -> object:
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
 def _other_dtype(patient: Patient) -> Finding | None:
     model, _ = patient.fresh()
     x = few(patient)[:2]
     try:
         with evaluating(model), torch.no_grad():
-            patient.logits(model.double(), x.double() if x.is_floating_point() else x)
+            model.double()(*(_doubled(each) for each in (x, *patient.context(x))))
     except RuntimeError as error:
         if not dtype_words(error):
             return None
