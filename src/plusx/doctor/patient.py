@@ -67,7 +67,14 @@ class Patient:
     @property
     def x(self) -> Tensor:
         """The first images, at most 16; all where there is context, which belongs to just these."""
-        return self.material.x if self.material.context else self.material.x[:16]
+        return self.material.x if self.material.context else self.material.x[: self.at_once]
+
+    @cached_property
+    def at_once(self) -> int:
+        """How many inputs a training step may take: 16, or fewer large ones."""
+        from plusx.doctor.at_once import at_once
+
+        return at_once(self)
 
     @property
     def y(self) -> Tensor:

@@ -40,7 +40,8 @@ def counted(patient: Patient) -> Count:
     Raises `NotApplicable` for a network that cannot be there: with layers that do not move along,
     or a forward that reads values.
     """
-    given = (patient.x[:2], *patient.context(patient.x[:2]))
+    x = patient.material.x[:2]
+    given = (x, *patient.context(x))
     inputs = tuple(v.to("meta") for v in given if isinstance(v, Tensor))
     whole = _Logits(patient.model)
     try:
