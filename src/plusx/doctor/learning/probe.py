@@ -12,6 +12,7 @@ from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of, raised, take_step
 from plusx.doctor.learning.targets import need_targets
+from plusx.doctor.learning.trend import fall
 from plusx.doctor.patient import Patient
 
 __all__ = ["probe"]
@@ -19,8 +20,10 @@ __all__ = ["probe"]
 CHECK = "learning.data"
 SHARE = 0.05  # of the budget: 3 s of a minute
 STEPS, FEWEST = 40, 20
-ENDS = 6  # steps at both ends that are compared
+ENDS = 6  # steps at both ends that are told
 LEAST = 0.02  # share by which the loss must fall; on Fashion-MNIST 0.33 in resnet20, 0.1 in a ViT
+MARGIN = 3.0  # standard errors of the fall
+ENOUGH = 16  # images of a step, below which a rise is no sign: rates are chosen for larger batches
 
 
 def probe(patient: Patient) -> Iterator[Finding]:
@@ -44,17 +47,34 @@ def probe(patient: Patient) -> Iterator[Finding]:
     if len(losses) < FEWEST:
         raise NotApplicable(f"only {len(losses)} steps of {len(batch)} images fit into the time")
     first, last = mean(losses[:ENDS]), mean(losses[-ENDS:])
-    falls = last < first * (1 - LEAST) or last < guess / 2
+    down, error = fall(losses)
+    rises = not down > -MARGIN * error
+    still = abs(down) + MARGIN * error < LEAST * first
+    if rises and len(batch) < ENOUGH:
+        raise NotApplicable(f"the loss rises, in steps of {len(batch)} images: too few to tell")
+    falls = last < guess / 2 or not (rises or still)
     yield Finding(
         check=CHECK,
         verdict="fine" if falls else "warning",
         title="The loss falls on the data" if falls else "The loss does not fall on the data",
-        figure=f"from {first:.3g} to {last:.3g} in {len(losses)} steps of {len(batch)} images",
-        threshold=f"by {LEAST:.0%}, or below half of {guess:.3g}, which constant logits have",
+        figure=f"from {first:.3g} to {last:.3g} in {len(losses)} steps of {len(batch)} images; a "
+        f"line through all falls by {down:.2g}, with an error of {error:.2g}",
+        threshold=f"{MARGIN:g} errors below 0 is a rise, as many below {LEAST:.0%} no fall; or "
+        f"below half of {guess:.3g}, which constant logits have",
         cause="" if falls else "does not learn",
         why="" if falls else "the rate, the labels or the network does not let it",
         next="" if falls else "mend what else is found first, then look at the learning-rate range",
     )
+
+
+def _share(patient: Patient, optimizer: torch.optim.Optimizer, batch: int) -> float:
+    """Return the part of the rate that suits a smaller batch: Goyal et al. 2017, section 2.1.
+
+    Adam's steps do not grow with the gradient; there it is the root (Malladi et al. 2022).
+    """
+    size = patient.training.batch_size if patient.training is not None else None
+    share = min(1.0, batch / (size or batch))
+    return math.sqrt(share) if "betas" in optimizer.param_groups[0] else share
 
 
 def _losses(patient: Patient, batch: int, *, seconds: float) -> list[float]:
@@ -65,7 +85,7 @@ def _losses(patient: Patient, batch: int, *, seconds: float) -> list[float]:
     model, optimizer = patient.fresh()
     if optimizer is None:
         optimizer = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=1e-3)
-    raised(optimizer, 1.0)
+    raised(optimizer, _share(patient, optimizer, batch))
     order = torch.cat([torch.randperm(len(x)) for _ in range(math.ceil(STEPS * batch / len(x)))])
     for at in range(STEPS):
         some = order[at * batch : (at + 1) * batch]

@@ -18,6 +18,7 @@ from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of, present_rate, raised, take_step
 from plusx.doctor.learning.targets import need_targets
+from plusx.doctor.learning.usual import low_but_usual
 from plusx.doctor.patient import Patient
 
 __all__ = ["Sweep", "judged", "rates"]
@@ -100,7 +101,7 @@ def rates(patient: Patient) -> Iterator[Finding | Chart]:
     yield _chart(sweep, rate, given=patient.optimizer is not None)
     if not sweep.lowers:
         raise NotApplicable(f"no rate from {min(sweep.after) * rate:.1g} on lowers the loss")
-    yield _finding(sweep, rate, given=patient.optimizer is not None)
+    yield _finding(sweep, rate, *_judged(patient, sweep, rate))
 
 
 def _spread(patient: Patient) -> tuple[Tensor, Tensor]:
@@ -137,18 +138,25 @@ def _loss(patient: Patient, model: nn.Module, x: Tensor, labels: Tensor) -> floa
         return float(loss_of(patient)(patient.logits(model, x), labels))
 
 
-def _finding(sweep: Sweep, rate: float, *, given: bool) -> Finding:
-    verdict, cause = judged(sweep) if given else ("fine", "")
+def _judged(patient: Patient, sweep: Sweep, rate: float) -> tuple[str, str]:
+    if patient.optimizer is None:
+        return "", ""
+    verdict, cause = judged(sweep)
+    usual = cause == "rate too low" and low_but_usual(patient, patient.optimizer, rate)
+    return ("fine", "") if usual else (verdict, cause)
+
+
+def _finding(sweep: Sweep, rate: float, verdict: str, cause: str) -> Finding:
     low, high = min(sweep.good) * rate, max(sweep.good) * rate
     span = f"{low:.1g}" + (f" to {high:.1g}" if high > low else "")
     after = sweep.after[1.0]
     ends = f"{after:.3g}" if math.isfinite(after) else "no finite number"
-    title = "The learning rate lowers the loss" if given else "Some learning rates lower the loss"
+    title = "The learning rate lowers the loss" if verdict else "Some learning rates lower the loss"
     if cause:
         title = f"The learning rate of {rate:.2g} is far too {cause.rpartition(' ')[2]}"
     return Finding(
         check=CHECK,
-        verdict=verdict,  # type: ignore[arg-type]
+        verdict=verdict or "fine",  # type: ignore[arg-type]
         title=title,
         figure=f"at {rate:.2g} {STEPS} steps on a batch take the loss from {sweep.first:.3g} to "
         f"{ends}; it falls furthest at {span}",
