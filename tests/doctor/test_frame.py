@@ -104,6 +104,12 @@ def test_the_table_has_three_parts_a_finding_and_fits_its_width(width: int) -> N
     assert "The network runs" not in said
 
 
+def test_what_narrows_the_verdict_is_said_below_it() -> None:
+    found = diagnosis("net", [FINE], seconds=1.0, notes=("grey",), remarks=("All made up.",))
+    assert found.table().splitlines()[-1] == "All made up." and "grey" not in found.table()
+    assert found.to_json()["remarks"] == ["All made up."] and found.to_json()["notes"] == ["grey"]
+
+
 def test_every_answer_can_be_listed() -> None:
     said = diagnosis("net", [FINE, SYMPTOM], seconds=2.0).table(every=True)
     assert "fine     The network runs (all finite)  [wiring.runs]" in said

@@ -111,7 +111,8 @@ def doctor(
     else:
         width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
         print(diagnosis.table(width=width, every=every))
-        print(*(diagnosis.notes if every else ()), sep="\n", end="\n" * every)
+        for note in diagnosis.notes if every else ():
+            print(note)
         print(f"Report  {html}\n" if html else "", end="")
     bad = ("wrong",) if fail_on == "wrong" else ("wrong", "warning")
     return 1 if diagnosis.verdict in bad else 0

@@ -54,8 +54,14 @@ class Diagnosis:
 
     def table(self, *, width: int = 100, every: bool = False) -> str:
         """Write the troubles, each as verdict, why and next; then how much is fine, or `every`."""
-        said, findings = self.sentence(), self.findings
-        return table(said, findings, seconds=self.seconds, width=width, every=every)
+        return table(
+            self.sentence(),
+            self.findings,
+            seconds=self.seconds,
+            remarks=self.remarks,
+            width=width,
+            every=every,
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON values; a figure that is not finite is null."""

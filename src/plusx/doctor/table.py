@@ -40,7 +40,13 @@ def _objection(name: str, first: Finding) -> str:
 
 
 def table(
-    verdict: str, findings: Sequence[Finding], *, seconds: float, width: int, every: bool
+    verdict: str,
+    findings: Sequence[Finding],
+    *,
+    seconds: float,
+    remarks: Sequence[str],
+    width: int,
+    every: bool,
 ) -> str:
     """Write the verdict, the troubles, and how many answers are fine; or `every` one of them."""
     lines = [*_folded(verdict, width)]
@@ -50,7 +56,8 @@ def table(
     lines.append("")
     if every:
         lines += _others(findings, width)
-    lines += _folded(_rest(findings, seconds), width)
+    for words in (_rest(findings, seconds), *remarks):
+        lines += _folded(words, width)
     return "\n".join(lines)
 
 
