@@ -127,6 +127,7 @@ def test_arguments_are_json_or_words(plusx: Run, broken: Path) -> None:
         (["doctor", "nowhere/run"], "nowhere/run is no folder"),
         (["doctor", "resnet8", "--expect", "resmet18"], "no network 'resmet18'"),
         (["doctor", "resnet8", "--budget", "soon"], "budget is 'soon'"),
+        (["doctor", "resnet8", "--quick", "--budget", "20s"], "--quick is --budget 10s"),
         (["doctor", "resnet8", "--data", "nowhere.zip"], "nowhere.zip"),
         (["doctor", "resnet8", "--arg", "depth"], "expected NAME=VALUE"),
         (["doctor", "resnet8", "--fail-on", "fine"], "fail-on"),

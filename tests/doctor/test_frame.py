@@ -279,6 +279,30 @@ def test_assert_healthy_raises_with_the_table() -> None:
     assert "next" in str(told.value) and "KeyError" in str(told.value)
 
 
+def test_a_forward_that_ends_the_program_does_not_run() -> None:
+    class Leaving(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise SystemExit(3)
+
+    found = examine(Leaving(), torch.randn(4, 3, 8, 8), budget="10s")
+    assert found.troubles[0].cause == "does not run" and "SystemExit: 3" in found.troubles[0].figure
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_of_a_scriptmodule_it_is_said_what_cannot_be_seen() -> None:
+    class Small(nn.Sequential):
+        pass
+
+    layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    model = torch.jit.script(Small(*layers))
+    found = examine(model, (torch.randn(64, 3, 8, 8), torch.arange(64) % 3), budget="10s")
+    assert found.verdict == "fine" and "ScriptModule" in found.remarks[0] and found.name == "Small"
+    assert not [f for f in found.findings if f.why == FAILED]
+    with pytest.raises(InputError, match="that it was made of"):
+        examine(model)
+
+
 def test_assert_healthy_warns_where_time_ran_out() -> None:
     with pytest.warns(ExaminedInPartWarning, match=r"questions could be asked in 0\.001 s; give a"):
         assert_healthy(network(), torch.randn(4, 3, 8, 8), budget=0.001)

@@ -62,12 +62,12 @@ def ask(check: Check, patient: Patient) -> list[Finding | Chart]:
                 seen += [each]  # one by one: what comes before an error stays
     except NotApplicable as reason:
         seen.append(_unasked(check, str(reason)))
-    except Exception as error:  # of somebody's code, or of ours
+    except (Exception, SystemExit) as error:  # of somebody's code, or of ours
         seen.append(_failed(check, patient, error))
     return seen
 
 
-def _failed(check: Check, patient: Patient, error: Exception) -> Finding:
+def _failed(check: Check, patient: Patient, error: BaseException) -> Finding:
     known = patient.stopped or patient.closed
     if known:
         return _unasked(check, known)

@@ -29,6 +29,11 @@ def made_up(model: nn.Module, *, size: int | None = None) -> Material:
             side = size or model.size or family.size
             x, *context = family.inputs(COUNT, model.config.in_channels, side)
             return Material(x=x, y=None, context=tuple(context), real=False)
+        if isinstance(model, torch.jit.ScriptModule):
+            raise InputError(
+                "a ScriptModule does not tell what it takes, expected an example batch as data; or "
+                "give the nn.Module that it was made of"
+            )
         refused = ""
         for x in _usual(model, size):
             error = _refused(model, x)
@@ -84,6 +89,9 @@ def _refused(model: nn.Module, x: Tensor) -> str:
     try:
         with evaluating(model), torch.no_grad():
             model(fitted(x[:2], model))
-    except Exception as error:  # whatever somebody's code raises, it does not take this
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever somebody's code raises, it does not take this
         return f"{type(error).__name__}: {(str(error).strip() or '-').splitlines()[0]}"
     return ""

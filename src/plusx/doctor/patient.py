@@ -198,6 +198,8 @@ class Patient:
 
 
 def _name(model: nn.Module) -> str:
+    if isinstance(model, torch.jit.ScriptModule):
+        return str(model.original_name)
     config = model.config if isinstance(model, Network) else None
     return config.name if config else type(model).__name__
 
