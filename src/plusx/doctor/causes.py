@@ -55,6 +55,7 @@ CAUSES: Mapping[str, str] = {
     "initialised to a constant": "weights that all are alike learn all the same",
     "initialised too large": "weights many times larger than their theory",
     "initialised too small": "weights many times smaller than their theory",
+    "no activation": "layers in a row without an activation: one linear layer in all",
     "saturating activation": "sigmoid or tanh in a deep network: the gradient vanishes",
     "dead activation": "biases that keep ReLUs at zero for every image",
     "gradient vanishes": "the gradient gets lost on its way to the first layers",

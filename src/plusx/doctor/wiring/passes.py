@@ -14,6 +14,7 @@ __all__ = [
     "evaluated",
     "evaluates_the_same",
     "few",
+    "follows",
     "outputs",
     "passed",
     "stirred",
@@ -92,6 +93,13 @@ def distance(y: Tensor, z: Tensor) -> float:
         raise NotApplicable("the output is empty")
     scale = z.double().square().mean().sqrt().clamp_min(1e-30)
     return float((y.double() - z.double()).abs().max() / scale)
+
+
+def follows(x: Tensor, y: Tensor) -> bool:
+    """Say whether x was computed from y, by its history."""
+    if not (x.requires_grad and y.requires_grad):
+        return False
+    return torch.autograd.grad(x.sum(), y, retain_graph=True, allow_unused=True)[0] is not None
 
 
 def stirred(patient: Patient) -> nn.Module:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import few, tensors
+from plusx.doctor.wiring.passes import few, follows, tensors
 from plusx.tape import watch
 
 __all__ = ["in_streams"]
@@ -41,8 +41,9 @@ def in_streams(patient: Patient, names: Iterable[str]) -> set[str]:
 
 
 def _apart(calls: list[tuple[Tensor, Tensor]]) -> bool:
+    """Of what has no history nothing can be told: then they are not."""
     return not any(
-        _same(x, other) or _follows(x, y)
+        _same(x, other) or not y.requires_grad or follows(x, y)
         for place, (x, _) in enumerate(calls)
         for other, y in calls[:place]
     )
@@ -50,13 +51,3 @@ def _apart(calls: list[tuple[Tensor, Tensor]]) -> bool:
 
 def _same(one: Tensor, other: Tensor) -> bool:
     return one is other or (one.shape == other.shape and torch.equal(one, other))
-
-
-def _follows(x: Tensor, y: Tensor) -> bool:
-    """Say whether x was computed from y; of what has no history that cannot be told."""
-    if not y.requires_grad:
-        return True
-    if not x.requires_grad:
-        return False
-    (gradient,) = torch.autograd.grad(x.sum(), y, retain_graph=True, allow_unused=True)
-    return gradient is not None
