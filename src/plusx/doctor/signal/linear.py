@@ -20,7 +20,8 @@ FAR = 3.0
 BENT = 1e-2
 """In float32 what bends by more is no rounding: nothing more is asked."""
 ROUNDING = 1e-9
-"""In float64. Networks without activations: at most 1e-13; with them, the zoo's: 1e-3 and more."""
+"""In float64, where networks without activations have 1e-14. At the start 22 healthy ones of the
+zoo have 0.6 to 30, 34 of torchvision and timm 3e-4 (resmlp_12, of affine norms) to 9."""
 
 
 def linear(patient: Patient) -> Iterator[Finding]:
@@ -46,8 +47,8 @@ def linear(patient: Patient) -> Iterator[Finding]:
         else "The network is no linear map",
         figure=f"half way between two inputs the output is {found:.1g} of its change off the line"
         + (f"; {chain} layers with weights in a row" if straight else ""),
-        threshold=f"more than {ROUNDING:g} in float64, which is rounding; healthy networks of the "
-        "zoo: 1e-3 and more",
+        threshold=f"more than {ROUNDING:g}, which is rounding in float64; 56 healthy networks of "
+        "the zoo, torchvision and timm: 3e-4 and more",
         cause="no activation" if straight else "",
         why="layers without an activation between them multiply to one linear layer, whatever "
         "their number: more depth learns nothing more"
