@@ -25,6 +25,7 @@ from plusx.doctor.check import ask
 from plusx.doctor.diagnosis import diagnosis
 from plusx.doctor.extent import FAILED, LONGER, NO_TIME
 from plusx.doctor.given import material_for
+from plusx.doctor.finding import TooLong
 from plusx.doctor.sections import FIRST, SECTIONS, checks, urgent_first
 
 FINE = Finding(check="wiring.runs", verdict="fine", title="The network runs", figure="all finite")
@@ -145,6 +146,16 @@ def test_what_does_not_apply_says_why() -> None:
     (found,) = ask(checking(look), patient(network()))
     assert isinstance(found, Finding) and found.figure == "there is nothing to see"
     assert found.why == "" and found.verdict == "not applicable"
+
+
+def test_a_question_that_takes_too_long_is_one_that_was_not_asked() -> None:
+    def look(patient: Patient) -> Iterator[Finding | Chart]:
+        raise TooLong("a step takes 9 s")
+        yield
+
+    (found,) = ask(checking(look), patient(network()))
+    assert isinstance(found, Finding) and (found.why, found.figure) == (NO_TIME, "a step takes 9 s")
+    assert not diagnosis("net", [FINE, found], seconds=1.0).extent.complete
 
 
 def unasked(name: str, why: str) -> Finding:

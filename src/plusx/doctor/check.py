@@ -10,7 +10,7 @@ from plusx.analysis.untouched import untouched
 from plusx.doctor.budget import QUICK
 from plusx.doctor.chance import same_chance
 from plusx.doctor.extent import FAILED, LONGER, NO_TIME
-from plusx.doctor.finding import Chart, Finding, NotApplicable
+from plusx.doctor.finding import Chart, Finding, NotApplicable, TooLong
 from plusx.doctor.patient import Patient
 
 __all__ = ["Check", "ask"]
@@ -60,6 +60,8 @@ def ask(check: Check, patient: Patient) -> list[Finding | Chart]:
         ):
             for each in check.look(patient):
                 seen += [each]  # one by one: what comes before an error stays
+    except TooLong as reason:
+        seen.append(_unasked(check, str(reason), why=NO_TIME))
     except NotApplicable as reason:
         seen.append(_unasked(check, str(reason)))
     except (Exception, SystemExit) as error:  # of somebody's code, or of ours

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.finding import Finding, NotApplicable, TooLong
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of
@@ -42,7 +42,7 @@ def noise(patient: Patient) -> Iterator[Finding]:
     seconds = seconds_for(patient, SHARE)
     fits = affordable(patient, x[:PART], seconds=seconds / (PARTS * FEWEST))
     if fits.shape != x[:PART].shape:
-        raise NotApplicable("a step takes too long for this budget")
+        raise TooLong("a step takes too long for this budget")
     found = noise_scale(_groups(patient, seconds=seconds), small=PART, parts=PARTS)
     if found is None:
         raise NotApplicable("the noise is not clear from so few gradients")

@@ -6,7 +6,7 @@ from statistics import mean
 
 import torch
 
-from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.finding import Finding, NotApplicable, TooLong
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
@@ -39,13 +39,13 @@ def probe(patient: Patient) -> Iterator[Finding]:
     seconds = seconds_for(patient, SHARE)
     batch = affordable(patient, x[:16], seconds=seconds / FEWEST)
     if len(batch) < 8 or batch.shape[1:] != x.shape[1:]:
-        raise NotApplicable("a step takes too long for this budget")
+        raise TooLong("a step takes too long for this budget")
     guess = float(loss_of(patient)(torch.zeros(len(y), count), y).detach())
     losses = _losses(patient, len(batch), seconds=seconds)
     if not all(map(math.isfinite, losses[:ENDS])):
         raise NotApplicable("the training step tells no loss, or none that is finite")
     if len(losses) < FEWEST:
-        raise NotApplicable(f"only {len(losses)} steps of {len(batch)} images fit into the time")
+        raise TooLong(f"only {len(losses)} steps of {len(batch)} images fit into the time")
     first, last = mean(losses[:ENDS]), mean(losses[-ENDS:])
     down, error = fall(losses)
     rises = not down > -MARGIN * error

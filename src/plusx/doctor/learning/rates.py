@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from plusx.doctor.finding import Chart, Finding, NotApplicable
+from plusx.doctor.finding import Chart, Finding, NotApplicable, TooLong
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
@@ -91,13 +91,13 @@ def rates(patient: Patient) -> Iterator[Finding | Chart]:
     x, labels = _spread(patient)
     x = affordable(patient, x, seconds=seconds / (STEPS * 5))
     if len(x) < 2:
-        raise NotApplicable("a step takes too long for this budget")
+        raise TooLong("a step takes too long for this budget")
     rate = present_rate(_fresh(patient)[1])
     if not rate:
         raise NotApplicable("the learning rate is 0")
     sweep = _sweep(patient, x, labels[: len(x)], seconds=seconds)
     if len(sweep.after) < 3:
-        raise NotApplicable(f"only {len(sweep.after)} rates could be tried in {seconds:.0f} s")
+        raise TooLong(f"only {len(sweep.after)} rates could be tried in {seconds:.0f} s")
     yield _chart(sweep, rate, given=patient.optimizer is not None)
     if not sweep.lowers:
         raise NotApplicable(f"no rate from {min(sweep.after) * rate:.1g} on lowers the loss")

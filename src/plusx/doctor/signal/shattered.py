@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from plusx.doctor.finding import Chart, Finding, NotApplicable
+from plusx.doctor.finding import Chart, Finding, NotApplicable, TooLong
 from plusx.doctor.patient import Patient
 
 __all__ = ["shattered"]
@@ -32,7 +32,7 @@ def shattered(patient: Patient) -> Iterator[Finding | Chart]:
     if not x.is_floating_point() or len(x) < 2 or patient.material.context:
         raise NotApplicable("the inputs have no line between them")
     if patient.budget.left < SECONDS:
-        raise NotApplicable("there is no time left for it")
+        raise TooLong("there is no time left for it")
     points = min(POINTS, max(4, PIXELS // math.prod(x.shape[2:])))
     steps = STEP * torch.arange(points, device=x.device).to(x.dtype)
     steps = steps.reshape(-1, *(1,) * (x.dim() - 1))
