@@ -24,8 +24,8 @@ from plusx.doctor.budget import Budget
 from plusx.doctor.check import ask
 from plusx.doctor.diagnosis import diagnosis
 from plusx.doctor.extent import FAILED, LONGER, NO_TIME
-from plusx.doctor.given import material_for
 from plusx.doctor.finding import TooLong
+from plusx.doctor.given import material_for
 from plusx.doctor.sections import FIRST, SECTIONS, checks, urgent_first
 
 FINE = Finding(check="wiring.runs", verdict="fine", title="The network runs", figure="all finite")
