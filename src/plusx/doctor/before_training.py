@@ -69,6 +69,7 @@ def _told(diagnosis: Diagnosis, seconds: float) -> Examination:
         findings=tuple(map(_finding, diagnosis.troubles)),
         table=diagnosis.table(),
         seconds=seconds,
+        part=not diagnosis.extent.complete,
     )
 
 

@@ -35,7 +35,7 @@ def _header(diagnosis: Diagnosis) -> Html:
     counts, extent = diagnosis.counts(), diagnosis.extent
     part = diagnosis.verdict == "fine" and not extent.complete  # not healthy, as far as is known
     left = {"not asked": str(extent.questions - extent.asked)} if not extent.complete else {}
-    longer = {"left to a longer one": str(extent.longer)} if extent.longer else {}
+    longer = {"left to a longer budget": str(extent.longer)} if extent.longer else {}
     return join(
         [
             tag("p", f"Examination of {diagnosis.name}", class_="kicker"),
