@@ -165,6 +165,14 @@ def test_sets_and_loaders_are_read_as_far_as_needed_and_leave_no_trace() -> None
     assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]
 
 
+class Pictures(Dataset[tuple[Image.Image, int]]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return Image.new("RGB", (8, 8)), 0
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -172,6 +180,7 @@ def test_sets_and_loaders_are_read_as_far_as_needed_and_leave_no_trace() -> None
         (DataLoader(range(4)), "gives a Tensor, expected pairs"),  # type: ignore[arg-type]
         (DataLoader([{"a": 1, "b": 2}]), "gives a dict of 'a', 'b'"),  # type: ignore[arg-type]
         ({"image": "cat.png"}, "data is a dict, expected images"),
+        (Pictures(), "items of the data set, a tuple of Image, int, cannot be stacked"),
         (TensorDataset(torch.zeros(0, 3), torch.zeros(0)), "is empty"),
         ((torch.zeros(3, 1), torch.zeros(2)), "3 images and labels"),
     ],

@@ -34,11 +34,12 @@ def examine(
 ) -> Diagnosis:
     """Examine any network; nothing of it changes.
 
-    `data` are images that it takes: a batch, (images, labels), a DataLoader or Dataset of pairs, an
-    open data set, or its path or name; without, images are made up and what needs real ones is not
-    judged. `expect` is the name of the network that it should be, `budget` the time ("10s" for a
-    short look), `training` what is known of its training, `run` the folder that `plusx train` left.
-    `progress` is told each question.
+    `data` are images that it takes: a batch, (images, labels), ((x, more inputs), labels), a dict
+    of these, a DataLoader or Dataset that gives such, `Material`, an open data set, or its path or
+    name; without, images are made up and what needs real ones is not judged. `expect` is the name
+    of the network that it should be, `budget` the time ("10s" for a short look), `training` what is
+    known of its training, `run` the folder that `plusx train` left. `progress` is told each
+    question.
 
     >>> from plusx import create
     >>> examine(create("resnet8", num_classes=10), budget="10s").verdict
