@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from doctor.learning_nets import AMPLE, asked, network, sgd, verdict
 from plusx.doctor import Material, Patient, Training
+from plusx.doctor.given import material_for
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -248,3 +250,21 @@ def test_lbfgs_is_not_judged_by_single_steps() -> None:
         assert finding.verdict == "not applicable" or name == "logits"
         assert name == "logits" or "LBFGS" in finding.figure
     assert verdict("optimizer", lbfgs) == ("fine", "")
+
+
+def test_a_loader_that_gives_class_after_class() -> None:
+    def told(y: Tensor, *, shuffle: bool = False, known: bool = True) -> tuple[str, str]:
+        model = network()
+        loader = DataLoader(TensorDataset(torch.randn(len(y), 12), y), 16, shuffle=shuffle)
+        training = Training(optimizer=sgd(model), loss=F.cross_entropy) if known else None
+        given = material_for(model, loader)
+        return verdict("shuffled", Patient(model, given, budget=AMPLE, training=training))
+
+    ordered = classes().sort().values
+    assert told(ordered) == ("warning", "not shuffled")
+    assert told(ordered, shuffle=True) == ("fine", "")
+    assert told(classes()) == ("fine", "")
+    assert told(torch.zeros(128, dtype=torch.int64)) == ("fine", "")
+    assert told(ordered[::16]) == ("fine", "")  # eight images
+    assert told(torch.arange(128.0)) == ("fine", "")  # no classes
+    assert told(ordered, known=False)[0] == "not applicable"

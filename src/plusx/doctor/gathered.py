@@ -6,16 +6,24 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SequentialSampler,
+    default_collate,
+)
 
 from plusx.doctor.batch import FORMS, inputs_and_targets
 from plusx.doctor.chance import same_chance
 from plusx.errors import InputError
 
-__all__ = ["SHOWN", "of_loader", "of_set"]
+__all__ = ["SHOWN", "by_class", "of_loader", "of_set"]
 
 SHOWN = 512
 """Images that are examined, of each split; what is known of a set is known after so many."""
+
+LEAST = 64  # labels, to tell an order from chance
 
 Given = tuple[tuple[object, ...], Tensor]
 
@@ -24,6 +32,17 @@ def of_loader(loader: "DataLoader[object]", model: nn.Module) -> Given:
     """Take batches until there are enough images, 512 or more."""
     with same_chance(), _same_draws(loader):
         return _gathered(loader, model, of="the loader")
+
+
+def by_class(loader: "DataLoader[object]", y: Tensor) -> bool:
+    """Whether a loader keeps the order of a set that lies class by class, as its first labels do.
+
+    So many of several classes do not rise by chance; of one class there may be no other.
+    """
+    classes = y.dim() == 1 and not y.is_floating_point() and y.dtype != torch.bool
+    if not isinstance(loader.sampler, SequentialSampler) or not classes or len(y) < LEAST:
+        return False
+    return 1 < len(y.unique()) <= len(y) // 4 and bool((y.diff() >= 0).all())
 
 
 def of_set(data: "Dataset[object]", model: nn.Module) -> Given:

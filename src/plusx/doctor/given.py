@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from plusx.data import Data, open_data
 from plusx.doctor.batch import FORMS, inputs_and_targets, inputs_of
 from plusx.doctor.fitted import fitted
-from plusx.doctor.gathered import SHOWN, of_loader, of_set
+from plusx.doctor.gathered import SHOWN, by_class, of_loader, of_set
 from plusx.doctor.made_up import made_up
 from plusx.doctor.material import Material
 from plusx.doctor.stored import of_data
@@ -40,7 +40,8 @@ def material_for(model: nn.Module, data: object, *, size: int | None = None) -> 
         case str() | Path():
             material = of_data(open_data(data, size=size), count=SHOWN)
         case DataLoader():
-            material = _material(*of_loader(data, model))
+            inputs, y = of_loader(data, model)
+            material = replace(_material(inputs, y), by_class=by_class(data, y))
         case Dataset():
             material = _material(*of_set(data, model))
         case _:

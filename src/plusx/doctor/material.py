@@ -47,6 +47,7 @@ class Material:
     remarks: tuple[str, ...] = ()  # notes that narrow what can be said
     sizes: Mapping[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
     samples: int | None = None  # training images in all, where that is known
+    by_class: bool | None = None  # a loader gives class after class; None where there is no loader
 
     @property
     def labels(self) -> Tensor | None:

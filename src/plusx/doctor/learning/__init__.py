@@ -13,6 +13,7 @@ from plusx.doctor.learning.optimizer import decay, has_all
 from plusx.doctor.learning.probe import probe
 from plusx.doctor.learning.rates import rates
 from plusx.doctor.learning.reduction import reduction
+from plusx.doctor.learning.shuffled import shuffled
 from plusx.doctor.learning.small_batches import small_batches
 from plusx.doctor.learning.updates import updates
 
@@ -21,6 +22,7 @@ __all__ = ["CHECKS"]
 CHECKS = (
     Check("learning.optimizer", "Does the optimizer have every parameter that learns?", has_all),
     Check("learning.labels", "Are the labels classes of the network?", labels),
+    Check("learning.shuffled", "Does the loader mix the classes?", shuffled),
     Check("learning.bounded", "Has the loss a lower end, at right answers?", bounded),
     Check("learning.broadcast", "Is every output held against its own target?", broadcast),
     Check("learning.logits", "Does the loss take what the network answers?", logits_wanted),
