@@ -160,6 +160,14 @@ def test_a_class_with_few_images() -> None:
     assert causes(found) == {"classes unbalanced": "warning"}
 
 
+def test_a_number_that_no_image_has_is_no_small_class() -> None:
+    x, y = pairs(digits(), lambda y: y + 1)
+    assert causes(asked((x, y), "balance")) == {}
+    few = torch.where((y == 4) & (torch.arange(len(y)) % 20 > 0), 5, y)
+    (found,) = asked((x, few), "balance")
+    assert found.cause == "classes unbalanced" and "of 4" in found.figure
+
+
 class _Learned(nn.Module):
     """Knows the digits by heart: the label stands in the first pixels."""
 

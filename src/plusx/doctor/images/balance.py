@@ -24,7 +24,11 @@ def balance(patient: Patient) -> Iterator[Finding]:
     counts = torch.bincount(source.labels, minlength=len(spec.classes) if spec else 0)
     if len(counts) < 2 or len(source.labels) < EACH * len(counts):
         raise NotApplicable(f"{len(source.labels)} labelled images are too few to count")
-    names = spec.classes if spec and len(spec.classes) == len(counts) else range(len(counts))
+    named = spec is not None and len(spec.classes) == len(counts)
+    names = spec.classes if spec is not None and named else tuple(map(str, range(len(counts))))
+    if not named:  # whether there is a class of a number that does not occur is not known
+        names = tuple(names[at] for at in counts.nonzero().flatten().tolist())
+        counts = counts[counts > 0]
     most, least = int(counts.argmax()), int(counts.argmin())
     ratio = float(counts[most]) / max(1, int(counts[least]))
     uneven = ratio > RATIO
