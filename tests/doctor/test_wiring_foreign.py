@@ -359,3 +359,19 @@ def test_a_network_traced_in_training_mode_stays_in_it() -> None:
     assert (finding.cause, finding.figure[:10]) == ("statistics move in eval", "4 modules:")
     assert "traced" in finding.why
     assert causes(statistics, still) == []
+
+
+def test_what_is_measured_on_the_way_leaves_nothing_in_the_network_and_is_no_call_of_it() -> None:
+    class Keeps(Net):
+        def after(self, x: Tensor) -> Tensor:
+            if self.table is None:
+                self.table = torch.ones_like(x[:1])
+            return x * self.table
+
+    model, large = Keeps(), torch.randn(2, 3, 128, 128)  # of these memory is asked for first
+    model.table = None
+    asked = Patient(model, Material(x=large, y=None, real=False), budget=Budget(600.0))
+    (finding,) = ask(Check("wiring.test", "?", shared), asked)
+    assert isinstance(finding, Finding)
+    assert (finding.verdict, finding.figure) == ("fine", "no parameter has two places")
+    assert asked.model.table is not None and not asked.model.table.is_meta

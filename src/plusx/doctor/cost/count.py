@@ -43,7 +43,8 @@ def counted(patient: Patient) -> Count:
     x = patient.material.x[:2]
     given = (x, *patient.context(x))
     inputs = tuple(v.to("meta") for v in given if isinstance(v, Tensor))
-    whole = _Logits(patient.model)
+    model, _ = patient.fresh()  # some keep tensors of a pass, which would stay on meta
+    whole = _Logits(model)
     try:
         cost = measure(whole, inputs, {"network": whole})["network"]
     except InputError as error:

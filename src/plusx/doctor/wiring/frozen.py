@@ -44,15 +44,15 @@ def _others_held(patient: Patient) -> bool:
 
 def _passed_by_gradients(patient: Patient) -> dict[str, bool]:
     """Say of each module that runs whether its output has a gradient to hand on."""
-    model, _ = patient.fresh()
+    x, (model, _) = few(patient), patient.fresh()
     seen: dict[str, bool] = {}
 
-    def see(name: str, x: Tensor, y: object) -> None:
+    def see(name: str, first: Tensor, y: object) -> None:
         seen[name] = seen.get(name, False) or any(each.requires_grad for each in tensors(y))
 
     try:
         with watch(dict(model.named_modules()), see):
-            model.eval()(few(patient), *patient.material.context)
+            model.eval()(x, *patient.context(x))
     except RuntimeError:  # TorchScript has no hooks
         return {}
     return seen

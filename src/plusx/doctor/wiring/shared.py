@@ -122,6 +122,7 @@ def _finding(
 def _calls(patient: Patient) -> Counter[str]:
     """Count the calls of each layer with weights in one pass in evaluation mode."""
     calls: Counter[str] = Counter()
+    x = few(patient)
 
     def see(name: str, x: Tensor, y: Tensor) -> None:
         calls[name] += 1
@@ -134,7 +135,7 @@ def _calls(patient: Patient) -> Counter[str]:
     }
     try:
         with evaluating(patient.model), torch.no_grad(), watch(layers, see):
-            patient.model(few(patient), *patient.material.context)
+            patient.model(x, *patient.context(x))
     except IndexError:  # a layer that takes all its arguments by name: it cannot be watched
         return Counter()
     return calls

@@ -119,11 +119,11 @@ def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, 
     Norms with a cumulative average (momentum None) are left out, as their weight is 1 / batches,
     and those that do not run once in each pass: left out by chance, or several times.
     """
-    model, _ = patient.fresh()
+    x, (model, _) = few(patient), patient.fresh()
     model.train()
     ran: list[Counter[str]] = []
 
-    def see(name: str, x: Tensor, y: Tensor) -> None:
+    def see(name: str, given: Tensor, y: Tensor) -> None:
         ran[-1][name] += 1
 
     watched = {
@@ -137,7 +137,7 @@ def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, 
         for _ in range(2 if watched else 0):
             ran.append(Counter())
             try:
-                passed(patient, model, few(patient))
+                passed(patient, model, x)
             except ValueError as error:  # one value per channel: a batch of one
                 raise NotApplicable(f"training does not run: {error}") from error
             states.append(_buffers(model))

@@ -22,19 +22,19 @@ def in_streams(patient: Patient, names: Iterable[str]) -> set[str]:
     No call then gets what an earlier one gave, nor what an earlier one got: a layer that stands in
     two places by accident comes after itself, or does the same again.
     """
-    model, _ = patient.fresh()
+    x, (model, _) = few(patient), patient.fresh()
     model.eval().requires_grad_()
     modules = dict(model.named_modules(remove_duplicate=False))
     calls: dict[str, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
-    def see(name: str, x: Tensor, y: object) -> None:
+    def see(name: str, first: Tensor, y: object) -> None:
         given = next(tensors(y), None)
-        if given is not None and isinstance(x, Tensor) and len(calls[name]) < MOST:
-            calls[name].append((x, given))
+        if given is not None and isinstance(first, Tensor) and len(calls[name]) < MOST:
+            calls[name].append((first, given))
 
     try:
         with torch.enable_grad(), watch({name: modules[name] for name in names}, see):
-            model(few(patient), *patient.material.context)
+            model(x, *patient.context(x))
         return {name for name, seen in calls.items() if len(seen) > 1 and _apart(seen)}
     except RuntimeError:  # a graph that cannot be followed: nothing is known
         return set()
