@@ -179,7 +179,7 @@ def test_nothing_is_healthy_of_which_little_was_asked() -> None:
     seen = [FINE, unasked("signal.a", NO_TIME), unasked("signal.b", LONGER), unasked("c.d", "")]
     found = diagnosis("net", [*seen], seconds=10.2, budget=10.0)
     assert found.sentence(more="wait") == (
-        "net: nothing to object to so far, but only 2 of 3 questions could be asked in 10 s; wait."
+        "net: nothing to object to so far, but only 2 of 3 questions fit into 10 s; wait."
     )
     assert found.to_json()["asked"] == {
         "asked": 2,
@@ -190,9 +190,9 @@ def test_nothing_is_healthy_of_which_little_was_asked() -> None:
     }
     wrong = diagnosis("net", [SYMPTOM, *seen], seconds=1.0, budget=2.5).sentence()
     assert wrong.startswith("Something is wrong with net: the gradient grows (at stages.0.1). Only")
-    assert "3 of 4 questions could be asked in 2.5 s; a longer --budget" in wrong
+    assert "3 of 4 questions fit into 2.5 s; a longer --budget" in wrong
     nothing = diagnosis("net", [*seen[1:2]], seconds=1.0).sentence()
-    assert nothing.startswith("net: not examined: none of 1 questions could be asked in 1 s")
+    assert nothing.startswith("net: not examined: none of 1 questions fit into 1 s")
     whole = diagnosis("net", [FINE, unasked("signal.b", LONGER)], seconds=1.0)
     assert whole.extent.complete and whole.sentence().startswith("net is healthy: 1 check")
 
@@ -315,7 +315,7 @@ def test_of_a_scriptmodule_it_is_said_what_cannot_be_seen() -> None:
 
 
 def test_assert_healthy_warns_where_time_ran_out() -> None:
-    with pytest.warns(ExaminedInPartWarning, match=r"questions could be asked in 0\.001 s; give a"):
+    with pytest.warns(ExaminedInPartWarning, match=r"questions fit into 0\.001 s; give a"):
         assert_healthy(network(), torch.randn(4, 3, 8, 8), budget=0.001)
 
 

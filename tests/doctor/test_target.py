@@ -203,7 +203,7 @@ def test_a_factory_of_a_module_is_called(file: Path, monkeypatch: pytest.MonkeyP
         ("resmet18", Asked(), "Expected a network of `plusx models`, a run folder"),
         ("some/where", Asked(), "some/where is no folder"),
         ("{file}", Asked(), "names no factory, expected"),
-        ("{file}:Smal", Asked(), "has no 'Smal'; did you mean 'Small'"),
+        ("{file}:Smal", Asked(), "leaves; did you mean 'Small'?"),
         ("{file}:other", Asked(), "it defines Settings, Small, ready, fails, nothing, leaves"),
         ("{file}:leaves", Asked(), "ends the program (exit status 7)"),
         ("{file}:WIDTH", Asked(), "is of type int"),

@@ -61,7 +61,7 @@ def test_what_was_not_asked_is_told_from_what_does_not_apply() -> None:
     text = build(diagnosis("net", [*seen], seconds=9.0, budget=10.0, remarks=("Made up.",)))
     head = text[: text.index("<nav")]
     assert 'class="level note"' in head and 'class="level good"' not in head
-    assert "nothing to object to so far, but only 3 of 4 questions could be asked in 10 s" in head
+    assert "nothing to object to so far, but only 3 of 4 questions fit into 10 s" in head
     parts = {
         name: text.split(f'id="{name}"')[1].split("</section>")[0]
         for name in ("signal", "cost", "images", "run", "notes")

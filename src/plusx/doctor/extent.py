@@ -32,7 +32,7 @@ class Extent:
 
     def __str__(self) -> str:
         count = f"only {self.asked}" if self.asked else "none"
-        return f"{count} of {self.questions} questions could be asked in {self.seconds:g} s"
+        return f"{count} of {self.questions} questions fit into {self.seconds:g} s"
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON values."""

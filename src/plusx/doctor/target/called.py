@@ -80,7 +80,7 @@ def _found(module: ModuleType, name: str, where: str) -> object:
         if part not in vars(found):
             names = list(_own(found, module))
             has = f"it defines {', '.join(names[:12])}" if names else "it defines no such thing"
-            raise InputError(f"{where} has no {part!r}{nearest(part, names)}; {has}")
+            raise InputError(f"{where} has no {part!r}; {has}{nearest(part, names)}")
         found = vars(found)[part]
     return found
 
