@@ -78,8 +78,8 @@ def test_copies_of_what_trains_share_what_they_shared() -> None:
             self.model = model
 
         def __call__(self, y: Tensor, labels: Tensor) -> Tensor:
-            first: Tensor = next(self.model.parameters())
-            return F.cross_entropy(y, labels) + first.norm()
+            decay: Tensor = next(self.model.parameters()).square().sum()
+            return F.cross_entropy(y, labels) + decay
 
     training = of(model, loss=Decaying(), step=Trainer().step)
     material = material_for(model, torch.randn(4, 3, 8, 8))
