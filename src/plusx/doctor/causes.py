@@ -80,7 +80,7 @@ CAUSES: Mapping[str, str] = {
     "small batch statistics": "batch norm sees too few images at once",
     # images
     "labels shuffled": "labels do not belong to their images",
-    "labels out of range": "labels that are no class of the network: below 0, or beyond its outputs",
+    "labels out of range": "labels that are no class of the network: below 0 or beyond its outputs",
     "not shuffled": "training takes the images class by class",
     "labels shifted": "labels are one image or one class off",
     "label noise": "a part of the labels is wrong",
