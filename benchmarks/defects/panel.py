@@ -16,6 +16,7 @@ from defects.runs import healthy_run
 from plusx import create, list_models
 from plusx.catalog import family_of
 from plusx.doctor import Diagnosis, Material
+from plusx.doctor.extent import FAILED
 
 __all__ = ["Healthy", "counted", "panel"]
 
@@ -126,7 +127,7 @@ def stepped(case: Case) -> Case:
 def counted(diagnosis: Diagnosis) -> dict[str, Any]:
     """What an examination of a healthy network says: plain JSON."""
     counts = Counter(finding.verdict for finding in diagnosis.findings)
-    failed = [f.figure for f in diagnosis.findings if f.figure.startswith("the check itself")]
+    failed = [f"{f.check}: {f.figure}" for f in diagnosis.findings if f.why == FAILED]
     return {
         "wrong": counts["wrong"],
         "warning": counts["warning"],
