@@ -20,6 +20,7 @@ class ChannelGate(nn.Module):
 
     def __init__(self, width: int, *, reduction: int, space: Space) -> None:
         super().__init__()
+        self.places = space.places
         inner = max(1, width // reduction)
         self.mlp = sequence(
             reduce=space.conv(width, inner, 1), act=nn.ReLU(), expand=space.conv(inner, width, 1)
@@ -27,8 +28,7 @@ class ChannelGate(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        places = tuple(range(2, x.dim()))
-        mean, largest = x.mean(places, keepdim=True), x.amax(places, keepdim=True)
+        mean, largest = x.mean(self.places, keepdim=True), x.amax(self.places, keepdim=True)
         both = self.mlp(torch.cat([mean, largest], dim=2))  # (B, C, 2, 1)
         y: Tensor = x * self.gate(both.sum(2, keepdim=True))
         return y

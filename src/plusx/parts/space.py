@@ -33,7 +33,8 @@ class Space:
 
     `shape` names it, `mean` makes the mean over all places and `halve` a maximum over neighbouring
     places (the identity where there are none). Without `many` places there is nothing to compare,
-    without `neighbours` the order of places says nothing. `channels` is their axis.
+    without `neighbours` the order of places says nothing. `channels` is their axis, `places`
+    are those of the places where channels stand second.
     """
 
     shape: str
@@ -41,6 +42,7 @@ class Space:
     norm: Callable[[int], nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]
     mean: Callable[[], nn.Module]
     halve: Callable[[], nn.Module]
+    places: tuple[int, ...]
     many: bool = True
     neighbours: bool = True
     channels: int = 1
@@ -79,6 +81,7 @@ LINE = Space(
     norm=nn.BatchNorm1d,
     mean=partial(nn.AdaptiveAvgPool1d, 1),
     halve=partial(nn.MaxPool1d, 2, ceil_mode=True),
+    places=(2,),
 )
 """Channels along one axis: sound, series."""
 
@@ -88,6 +91,7 @@ PLANE = Space(
     norm=nn.BatchNorm2d,
     mean=partial(nn.AdaptiveAvgPool2d, 1),
     halve=partial(nn.MaxPool2d, 2, ceil_mode=True),
+    places=(2, 3),
 )
 """Feature maps of images."""
 
@@ -97,6 +101,7 @@ VOLUME = Space(
     norm=nn.BatchNorm3d,
     mean=partial(nn.AdaptiveAvgPool3d, 1),
     halve=partial(nn.MaxPool3d, (1, 2, 2), ceil_mode=True),  # in space: Wang et al. 2017, 3.3
+    places=(2, 3, 4),
 )
 """Feature maps of video."""
 
@@ -115,6 +120,7 @@ VECTOR = Space(
     norm=nn.BatchNorm1d,
     mean=nn.Identity,
     halve=nn.Identity,
+    places=(),
     many=False,
     neighbours=False,
 )
