@@ -33,10 +33,10 @@ def measure(
     """
     try:
         return _measured(model, inputs, parts)
-    except InputError as error:
+    except InputError:
         with suppress(InputError, TypeError), torch.device("meta"):
             return _measured(model, inputs, parts)
-        raise error
+        raise
 
 
 def _measured(

@@ -1,7 +1,7 @@
 """Patient: a copy of the network with all that is known of it, and what several checks measure."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from plusx.doctor.identity.outline import Outline
     from plusx.doctor.shortcuts.row import Row
     from plusx.doctor.signal.passing import Passing
+    from plusx.graph import Traced
 
 __all__ = ["Patient"]
 
@@ -181,12 +182,20 @@ class Patient:
         return self._outlined
 
     @cached_property
-    def row(self) -> "Row":
-        """The units in the graph of an evaluation pass, with what stands between them."""
-        from plusx.doctor.shortcuts.row import make_row
+    def graph(self) -> "tuple[Traced, Sequence[object]]":
+        """The graph of an evaluation pass, with the inputs of that pass."""
+        from plusx.doctor.shortcuts.row import graph_of
 
         with evaluating(self.model):
-            return make_row(self)
+            return graph_of(self)
+
+    @cached_property
+    def row(self) -> "Row":
+        """The units in the graph of an evaluation pass, with what stands between them."""
+        from plusx.doctor.shortcuts.row import Row
+
+        self.need_units()
+        return Row(*self.graph)
 
     def need_units(self) -> tuple[Unit, ...]:
         """Return the units; raise `NotApplicable` where there are none."""

@@ -13,7 +13,7 @@ __all__ = ["balance"]
 CHECK = "images.balance"
 RATIO = 10.0  # largest to smallest class; digits 1.2, Fashion-MNIST 1.0, SVHN 3
 EACH = 15
-"""Images of a class on average, to count: of even classes drawn at random, a thousand have 5 to 30
+"""Images of a class on average, to count: of even classes drawn at random, a thousand have 4 to 29
 then (Poisson)."""
 
 

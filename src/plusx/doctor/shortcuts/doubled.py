@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from torch import fx
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.patient import Patient, evaluating
-from plusx.doctor.shortcuts.row import graph_of
+from plusx.doctor.patient import Patient
 from plusx.graph.flow import Flow
 from plusx.graph.inplace import uncopied
 from plusx.graph.nodes import argument, common_owner, kind
@@ -18,8 +17,7 @@ CHECK = "shortcuts.doubled"
 
 def doubled(patient: Patient) -> Iterator[Finding]:
     """Look for y = v + v, where v was computed by layers; a network without units may be all so."""
-    with evaluating(patient.model):
-        traced, _ = graph_of(patient)
+    traced, _ = patient.graph
     flow = Flow(traced.module)
     sums = [node for node in flow.nodes if kind(node) == "add" and not flow.is_constant(node)]
     if not sums:

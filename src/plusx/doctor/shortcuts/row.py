@@ -20,7 +20,7 @@ from plusx.unit import declared_units
 if TYPE_CHECKING:
     from plusx.doctor.patient import Patient
 
-__all__ = ["Layers", "Link", "Row", "graph_of", "heavy", "is_sum", "make_row"]
+__all__ = ["Layers", "Link", "Row", "graph_of", "heavy", "is_sum"]
 
 Layers = tuple[str, ...]
 """What a piece of a graph is made of: layers with parameters, in order, without their widths."""
@@ -97,14 +97,11 @@ def is_sum(link: Link) -> bool:
     return cat_terms(link.join.y) is None
 
 
-def make_row(patient: "Patient") -> Row:
-    """Trace the network in the mode that it has; raise `NotApplicable` where that cannot be."""
-    patient.need_units()
-    return Row(*graph_of(patient))
-
-
 def graph_of(patient: "Patient") -> tuple[Traced, Sequence[object]]:
-    """Trace the network in the mode that it has; also return the inputs of that pass."""
+    """Trace the network in the mode that it has; also return the inputs of that pass.
+
+    Raises `NotApplicable` where that cannot be.
+    """
     inputs = (patient.x[:2] if not patient.material.context else patient.x,)
     inputs += patient.material.context  # type: ignore[assignment]
     ours = bool(declared_units(patient.model)) and not patient.material.context
