@@ -87,6 +87,30 @@ def test_the_judgement_of_a_sweep_by_hand() -> None:
     assert at(2.0, 2.0, 1.9, 1.6, 1.0, low) == ("warning", "rate too low")
 
 
+@pytest.mark.parametrize(
+    "rate, tried", [(0.1, (1e-3, 0.1, 10.0)), (100.0, (1.0, 10.0, 100.0, 1e4))]
+)
+def test_the_rate_between_is_tried_before_the_present_one_is_called_wrong(
+    rate: float, tried: tuple[float, ...]
+) -> None:
+    steps = 0
+
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+        nonlocal steps
+        steps += 1
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    model = network()
+    training = Training(optimizer=sgd(model, rate), loss=F.cross_entropy, step=step)
+    budget = Budget(60.0, clock=lambda: steps * 12 / 25)  # time is up in the third rate
+    (check,) = [c for c in CHECKS if c.name == "learning.rate"]
+    found = ask(check, Patient(model, material(16), budget=budget, training=training))
+    (chart,) = [c for c in found if isinstance(c, Chart)]
+    assert chart.x == pytest.approx(tried)
+
+
 def test_the_peak_of_a_schedule_counts_not_its_start() -> None:
     model = network()
     optimizer = sgd(model, 0.1)

@@ -18,7 +18,7 @@ from plusx.doctor.patient import Patient
 __all__ = ["probe"]
 
 CHECK = "learning.data"
-SHARE = 0.05  # of the budget: 3 s of a minute
+SHARE = 0.2  # of the budget: 12 s of a minute
 STEPS, FEWEST = 40, 20
 ENDS = 6  # steps at both ends that are told
 LEAST = 0.02  # share by which the loss must fall; on Fashion-MNIST 0.33 in resnet20, 0.1 in a ViT

@@ -6,7 +6,7 @@ nothing is carried over from the rate before and the images make no noise.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +24,7 @@ from plusx.doctor.patient import Patient
 __all__ = ["Sweep", "judged", "rates"]
 
 CHECK = "learning.rate"
-SHARE = 0.12  # of the budget: 7.2 s of a minute
+SHARE = 0.2  # of the budget: 12 s of a minute
 STEPS = 10  # at each rate
 FACTORS = (1.0, 1e-2, 1e2, 1e-1, 1e1, 1e-3, 1e3)  # of the present rate, the most telling first
 USUAL = 0.1  # SGD's, with momentum, where no optimizer is given
@@ -36,7 +36,7 @@ class Sweep:
     """The loss before any step, and after some at each multiple of the present rate."""
 
     first: float
-    after: Mapping[float, float]
+    after: dict[float, float]
 
     def fall(self, factor: float) -> float:
         """Return how far the loss falls, as a share of the best; -inf where it is not finite."""
@@ -120,16 +120,27 @@ def _fresh(patient: Patient) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def _sweep(patient: Patient, x: Tensor, labels: Tensor, *, seconds: float) -> Sweep:
     end = patient.budget.taken + seconds
-    first, after = _loss(patient, patient.fresh()[0], x, labels), {}
-    for factor in FACTORS:
+    sweep = Sweep(_loss(patient, patient.fresh()[0], x, labels), {})
+    waiting = list(FACTORS)
+    while waiting:
+        late = patient.budget.taken > end
+        factor = _between(sweep) if late else waiting[0]
+        if factor not in waiting:
+            break
+        waiting.remove(factor)
         model, optimizer = _fresh(patient)
         raised(optimizer, factor)
         for _ in range(STEPS):
             take_step(patient, model, optimizer, x, labels)
-        after[factor] = _loss(patient, model, x, labels)
-        if patient.budget.taken > end:
-            break
-    return Sweep(first, after)
+        sweep.after[factor] = _loss(patient, model, x, labels)
+    return sweep
+
+
+def _between(sweep: Sweep) -> float | None:
+    """Return the multiple next to the present rate that may be good where the one beyond it is."""
+    if len(sweep.after) < 3:
+        return None
+    return {"rate too high": 0.1, "rate too low": 10.0}.get(judged(sweep)[1])
 
 
 def _loss(patient: Patient, model: nn.Module, x: Tensor, labels: Tensor) -> float:
@@ -152,6 +163,8 @@ def _finding(sweep: Sweep, rate: float, verdict: str, cause: str) -> Finding:
     after = sweep.after[1.0]
     ends = f"{after:.3g}" if math.isfinite(after) else "no finite number"
     title = "The learning rate lowers the loss" if verdict else "Some learning rates lower the loss"
+    if verdict and not sweep.fall(1.0) > 0:
+        title = "The learning rate is near those that lower the loss"
     if cause:
         title = f"The learning rate of {rate:.2g} is far too {cause.rpartition(' ')[2]}"
     return Finding(
