@@ -75,19 +75,26 @@ def _bench() -> str:
         f"| {each['rank'] or 'not found'} |"
         for each in found["table"]
     ]
-    quiet = (
-        f"Of {found['healthy']:,} healthy networks {found['called wrong']} were called wrong; "
-        f"warnings were {found['warnings, %']}% of {found['checks']:,} checks."
-    )
+    late = found["measured with an earlier text"]
+    alarms = [f"- {key}: {'; '.join(said)}" for key, said in found["alarms"].items()]
     return "\n".join(
         [
-            f"{found['defects']} defects in {found['bases']} networks, {found['budget']} each: the "
-            f"right cause among the first three findings in {found['right, %']}%, something found "
-            f"in {found['caught, %']}%. {quiet}",
+            f"{found['defects']} defects in {found['bases']} networks, "
+            f"{found['budget, s']:g} s of work each: the right cause among the first three "
+            f"findings in {found['right, %']}%, something found in {found['caught, %']}%. "
+            f"Of {found['healthy']:,} healthy networks {found['called wrong']} were called wrong; "
+            f"warnings were {found['warnings, %']}% of {found['checks']:,} checks."
+            + (
+                f" {late} of all were examined before the last change of the doctor."
+                if late
+                else ""
+            ),
             "",
             "| defect | network | cause | found at place |",
             "|---|---|---|---|",
             *rows,
+            "",
+            *(["What was said of healthy networks:", "", *alarms] if alarms else []),
         ]
     )
 

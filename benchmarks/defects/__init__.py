@@ -2,6 +2,7 @@
 
 from defects.anatomy import DEFECTS as ANATOMY
 from defects.case import Case, Defect, Verdict, make_verdict
+from defects.losses import DEFECTS as LOSSES
 from defects.modes import DEFECTS as MODES
 from defects.peers_broken import DEFECTS as PEERS
 from defects.pictures import DEFECTS as PICTURES
@@ -20,6 +21,7 @@ DEFECTS: tuple[Defect, ...] = (
     *MODES,
     *STARTS,
     *STEPS,
+    *LOSSES,
     *PICTURES,
     *RUNS,
     *PEERS,

@@ -2,12 +2,15 @@
 
 Every defect of this package is examined once, and every healthy network of the panel drawn and
 after ten steps. `--defects` and `--panel` measure one of the two; any other words pick what has
-them in its name, and print only. `--try` takes a few of each. A defect counts as given the right
+them in its name, and print only. `--try` takes a few of each. When the text of the doctor or of the
+defects changes, all is measured anew, with `--keep` only what has not been; the record counts what
+an earlier text was measured with. A defect counts as given the right
 cause if one of its causes is among the first three troubles, and as caught if there is any trouble.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -24,6 +27,13 @@ from defects.panel import Healthy, counted, panel
 from ledger import CORES, TRY, Row, Steps, record, row
 
 __all__ = ["main"]
+
+FOLDERS = (Path(plusx.doctor.__file__).parent, Path(__file__).parent)
+TEXT = hashlib.blake2b(
+    b"".join(path.read_bytes() for folder in FOLDERS for path in sorted(folder.rglob("*.py"))),
+    digest_size=8,
+).hexdigest()
+"""Of the doctor and its defects: what an examination says depends on all of it."""
 
 BUDGET = 60.0
 """Seconds of work of one examination: the default."""
@@ -46,7 +56,10 @@ def main(*words: str) -> None:
         defects, healthy = defects[:: max(1, len(defects) // FEW)][:FEW], healthy[:FEW]
     defects = [] if "--panel" in flags else defects
     healthy = [] if "--defects" in flags else healthy
-    steps = Steps("defects", total=len(defects) + len(healthy), **_settings(picked))
+    settings = {"budget, s": BUDGET, "seed": SEED, "picked": picked}
+    steps = Steps("defects", total=len(defects) + len(healthy), **settings)
+    if "--keep" not in flags:
+        steps.values = {key: value for key, value in steps.values.items() if value["text"] == TEXT}
     keys = [each.key for each in (*defects, *healthy)]
     with examinations([key for key in keys if key not in steps.values]) as made:
         values = {key: steps.once(key, partial(next, made)) for key in keys}
@@ -66,8 +79,13 @@ def examinations(keys: Sequence[str]) -> Iterator[Iterator[dict[str, Any]]]:
 
     A process is replaced after some examinations, so that none inherits much of those before it.
     """
-    with get_context("spawn").Pool(CORES, set_num_threads, (1,), maxtasksperchild=AT_ONCE) as pool:
-        yield pool.imap(examined, keys)
+    pool = ProcessPoolExecutor(
+        CORES, get_context("spawn"), set_num_threads, (1,), max_tasks_per_child=AT_ONCE
+    )
+    try:
+        yield pool.map(examined, keys)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def examined(key: str) -> dict[str, Any]:
@@ -77,9 +95,10 @@ def examined(key: str) -> dict[str, Any]:
     """
     for defect in DEFECTS:
         if defect.key == key:
-            return asdict(make_verdict(defect.case(SEED).examine(BUDGET), defect.causes))
+            verdict = make_verdict(defect.case(SEED).examine(BUDGET), defect.causes)
+            return {**asdict(verdict), "text": TEXT}
     healthy = next(each for each in panel(with_peers=of_peers()) if each.key == key)
-    return counted(healthy.case(SEED).examine(BUDGET))
+    return {**counted(healthy.case(SEED).examine(BUDGET)), "text": TEXT}
 
 
 def of_peers() -> bool:
@@ -88,14 +107,6 @@ def of_peers() -> bool:
 
 def _meant(key: str, words: Sequence[str]) -> bool:
     return all(word.lower() in key.lower() for word in words)
-
-
-def _settings(picked: Sequence[str]) -> dict[str, Any]:
-    """All that a step's value depends on: the doctor's own text, too."""
-    folders = (Path(plusx.doctor.__file__).parent, Path(__file__).parent)
-    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
-    text = hashlib.blake2b(b"".join(path.read_bytes() for path in files)).hexdigest()
-    return {"budget, s": BUDGET, "seed": SEED, "text": text, "picked": list(picked)}
 
 
 def right(verdict: dict[str, Any]) -> bool:
@@ -129,6 +140,7 @@ def summed(
     return {
         "budget, s": BUDGET,
         "seed": SEED,
+        "measured with an earlier text": sum(v["text"] != TEXT for _, v in (*found, *quiet)),
         "defects": len(found),
         "bases": len({defect.base for defect, _ in found}),
         "right, %": round(100 * sum(right(v) for _, v in found) / len(found), 1),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from plusx.doctor import Diagnosis, Material, Training, examine
 from plusx.doctor.budget import Budget
 from plusx.doctor.causes import CAUSES
+from plusx.doctor.extent import FAILED
 
 __all__ = ["Case", "Defect", "Verdict", "make_verdict", "usual"]
 
@@ -98,7 +99,7 @@ def make_verdict(diagnosis: Diagnosis, causes: tuple[str, ...]) -> Verdict:
     failed = [
         f"{finding.check}: {finding.figure}"
         for finding in diagnosis.findings
-        if finding.figure.startswith("the check itself failed")
+        if finding.why == FAILED
     ]
     return Verdict(
         rank=ranks[0] if ranks else None,

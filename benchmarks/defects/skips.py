@@ -68,6 +68,16 @@ class FromTheMiddle(BasicBlock):
         return F.relu(self.bn2(self.conv2(x)) + x)
 
 
+class ToItself(BasicBlock):
+    """`identity = x` stands a line too low."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.branch(x)
+        identity = x
+        x += identity
+        return F.relu(x)
+
+
 class ScaledAway(BasicBlock):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.branch(x) + 0.001 * x)
@@ -213,6 +223,18 @@ DEFECTS = (
         HAND,
         ("two blocks under one skip",),
         partial(staged, TwoUnderOne),
+    ),
+    Defect(
+        "a block added to itself",
+        HAND,
+        ("shortcut overwritten", "no shortcut"),
+        partial(odd, ToItself),
+    ),
+    Defect(
+        "every block added to itself",
+        HAND,
+        ("shortcut overwritten",),
+        partial(every, ToItself),
     ),
     Defect("a skip times 0.001", HAND, ("shortcut scaled away",), partial(odd, ScaledAway)),
     Defect(

@@ -1,6 +1,7 @@
 """Initialisations that do not learn, and activations that let no gradient through."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -66,6 +67,16 @@ def saturated() -> Case:
     return of_base("mlp by hand", model)
 
 
+def straight() -> Case:
+    """Convolutions and norms in a row, and nothing between them that bends."""
+    layers: list[nn.Module] = []
+    for before, width in pairwise((1, 16, 16, 32, 32)):
+        layers += [nn.Conv2d(before, width, 3, 1 + (width > before > 1), 1, bias=False)]
+        layers += [nn.BatchNorm2d(width)]
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+    return of_base(CNN, nn.Sequential(*layers, *head))
+
+
 CNN, HAND, PERCEPTRON = "cnn by hand", "resnet by hand", "mlp by hand"
 DEFECTS = (
     Defect(
@@ -117,6 +128,13 @@ DEFECTS = (
         PERCEPTRON,
         ("saturating activation", "initialised too large"),
         saturated,
+    ),
+    Defect("no activation anywhere", CNN, ("no activation",), straight),
+    Defect(
+        "no activation anywhere",
+        PERCEPTRON,
+        ("no activation",),
+        lambda: of_base(PERCEPTRON, mlp(nn.Identity, depth=4)),
     ),
     Defect("ReLUs dead by a norm's shift", HAND, ("dead activation",), dead_relus),
     Defect("ReLUs dead by biases", CNN, ("dead activation",), dead_cnn),

@@ -39,14 +39,16 @@ def watch(
 ) -> Iterator[None]:
     """Call `see(name, x, y)` each time one of `modules` has turned x into y.
 
-    x is the module's first argument. The hooks are gone when the block ends, also when it raises.
+    x is the module's first argument, a tensor of no numbers where it has none (parametrizations,
+    tables). The hooks are gone when the block ends, also when it raises.
     """
 
     def hook(name: str) -> Callable[..., None]:
         def call(
             module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], y: Tensor
         ) -> None:
-            see(name, inputs[0] if inputs else next(iter(named.values())), y)
+            given = (*inputs, *named.values())
+            see(name, given[0] if given else torch.empty(0), y)
 
         return call
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from plusx import InputError, Residual, create, summary
+from plusx.analysis.costs import measure
 from plusx.analysis.evaluation import evaluation
 from plusx.analysis.signal import signal
 
@@ -89,3 +90,23 @@ def test_evaluation_by_hand() -> None:
     assert found.calibration_error == pytest.approx(0.0)  # mean confidence 0.75, accuracy 0.75
     with pytest.raises(ValueError, match="at least one row"):
         evaluation(np.zeros((0, 2)), np.zeros(0, dtype=int), ("a", "b"))
+
+
+class Positions(nn.Module):
+    """Makes a tensor in forward, on the device that is the default."""
+
+    def __init__(self, *, drawn: bool) -> None:
+        super().__init__()
+        self.layer, self.drawn = nn.Linear(4, 6), drawn
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.drawn:  # stochastic depth by hand reads what it draws
+            return self.layer(x) * (torch.rand(1).item() < 2)
+        return self.layer(x + torch.arange(4.0))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_tensors_that_forward_makes_do_not_hinder_counting(drawn: bool) -> None:
+    model = Positions(drawn=drawn)
+    cost = measure(model, (torch.empty(2, 4, device="meta"),), {"all": model})["all"]
+    assert (cost.macs, cost.output) == (4 * 6, (6,))

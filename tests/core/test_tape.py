@@ -11,6 +11,7 @@ from plusx import Residual, create, record, units
 from plusx.analysis.signal import signal
 from plusx.analysis.summary import summary
 from plusx.analysis.untouched import untouched
+from plusx.tape import watch
 
 
 def test_units_of_other_networks() -> None:
@@ -26,6 +27,22 @@ def test_the_tape_holds_the_equation_of_every_unit() -> None:
     assert list(tape.units) == [unit.name for unit in units(model)]
     for seen in tape.units.values():
         assert torch.equal(seen.y, seen.shortcut + seen.transform)
+
+
+def test_a_module_without_arguments_is_watched_too() -> None:
+    class Table(nn.Module):
+        def forward(self) -> torch.Tensor:
+            return torch.ones(3)
+
+    table, layer = Table(), nn.Linear(3, 3)
+    seen: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = []
+    with watch(
+        {"table": table, "layer": layer},
+        lambda name, x, y: seen.append((name, tuple(x.shape), tuple(y.shape))),
+    ):
+        layer(input=table())
+        layer(table())
+    assert seen == [("table", (0,), (3,)), ("layer", (3,), (3,))] * 2
 
 
 def test_gradients_are_autograds() -> None:

@@ -47,7 +47,7 @@ def test_an_examined_run_trains_the_same_to_the_bit(tmp_path: Path) -> None:
     assert plain is not None and found is not None and plain.examination is None
     examination = found.examination
     assert examination is not None and examination.level == "good", examination
-    assert "resnet8 is healthy" in examination.sentence
+    assert "nothing to object to" in examination.sentence
     assert any(examination.sentence in line for line in said.lines)
     assert examination.sentence in (tmp_path / "b" / "log.txt").read_text()
     first = json.loads((tmp_path / "b" / "metrics.jsonl").read_text().splitlines()[0])
@@ -86,7 +86,8 @@ def test_a_short_run_is_not_held_up_for_long(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "examine", examine)
     for epochs in (1, 1_000_000):
         setup = prepare(replace(SHORT, epochs=epochs), reporter=Silent())
-        before_training(setup, setup.network)
+        found = before_training(setup, setup.network)
+        assert found.part and found.sentence.endswith("`plusx doctor` on the run asks the rest.")
     assert budgets == [LEAST, MOST]
 
 
@@ -108,6 +109,8 @@ def test_anyway_it_trains_and_the_report_says_so(tmp_path: Path) -> None:
     text = build(found)
     assert '<section id="examination"' in text and "A skip is detached" in text
     assert "something wrong" in text[: text.index("<nav")]
+    part = build(replace(found, examination=replace(BAD, level="good", part=True)))
+    assert "in part: nothing to object to" in part[: part.index("<nav")]
     assert 'id="examination"' not in build(replace(found, examination=None))
 
 

@@ -109,6 +109,20 @@ def test_plain_peers_are_counted_by_hand() -> None:
     assert len(PEERS) == 3
 
 
+def test_plain_peers_are_of_the_dtype_of_the_images() -> None:
+    one, other = (
+        asked("peers", patient_of(model.to(dtype), torch.randn(8, 3, 16, 16).to(dtype)))
+        for dtype in (torch.float32, torch.bfloat16)
+        for model in [create("resnet8", num_classes=10)]
+    )
+    counts = [
+        [part.partition(" ms")[0].rpartition(",")[0] for part in finding.figure.split("; ")]
+        for finding in (one, other)
+    ]
+    assert one.verdict == other.verdict == "fine"
+    assert counts[0] == counts[1] and len(counts[0]) == 4
+
+
 def test_what_takes_no_images_has_no_plain_peers() -> None:
     finding = asked("peers", patient_of(nn.Linear(6, 4), torch.randn(3, 6)))
     assert finding.verdict == "not applicable"

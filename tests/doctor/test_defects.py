@@ -15,6 +15,7 @@ from defects import (
     Case,
     Defect,
     anatomy,
+    losses,
     make_verdict,
     modes,
     pictures,
@@ -38,6 +39,7 @@ SECTIONS = {
     modes: {"wiring"},
     starts: {"wiring", "signal"},
     steps: {"wiring", "learning"},
+    losses: {"wiring", "learning"},
     pictures: {"wiring", "images"},
     runs: {"wiring", "run"},
 }

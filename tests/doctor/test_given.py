@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from plusx import InputError, create, list_models
 from plusx.catalog import family_of
 from plusx.data import centre, normalise, open_data
+from plusx.doctor import NotApplicable, Patient
+from plusx.doctor.budget import Budget
 from plusx.doctor.given import SHOWN, material_for
 from plusx.doctor.material import Material
 
@@ -42,10 +44,105 @@ def test_images_that_lie_class_by_class_are_mixed() -> None:
     assert all(labels[float(i.sum())] == int(k) for i, k in zip(found.x, found.y, strict=True))
 
 
-def test_targets_that_are_no_classes_are_left_out() -> None:
+def test_targets_that_are_no_classes_stay_targets() -> None:
     x, y = pairs()
-    found = material_for(ANY, (x, y.float()))
-    assert found.y is None and "no classes" in found.notes[0]
+    for targets in (y.float(), torch.rand(20, 4), y > 1, torch.zeros(20, 8, 8, dtype=torch.int64)):
+        found = material_for(ANY, (x, targets))
+        assert found.y is targets and found.labels is None and "no classes" in found.notes[0]
+        someone = Patient(nn.Flatten(), found, budget=Budget(1.0))
+        assert torch.equal(someone.y, targets[:16])
+        with pytest.raises(NotApplicable, match="no classes"):
+            _ = someone.labels
+    found = material_for(ANY, (x, y.int()))
+    assert found.labels is not None and torch.equal(found.labels, y)
+    drawn = Patient(nn.Flatten(), material_for(ANY, x), budget=Budget(1.0))
+    assert drawn.labels.shape == (16,) and int(drawn.labels.max()) < 3 * 8 * 8
+
+
+class Both(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(8, 3)
+
+    def forward(
+        self, pixel_values: Tensor, scale: float = 1.0, mask: Tensor | None = None
+    ) -> Tensor:
+        y: Tensor = scale * self.head(pixel_values)
+        return y if mask is None else y * mask
+
+
+def test_every_usual_form_of_a_batch_is_taken_apart() -> None:
+    x, mask, y = torch.randn(40, 8), torch.rand(40, 1), torch.arange(40) % 3
+    plain: list[object] = [
+        (x, y),
+        [x, y],
+        {"pixel_values": x, "labels": y},
+        {"image": x, "label": y, "index": torch.arange(40), "path": ["a"] * 40},
+        [x, y, torch.arange(40)],
+        ({"pixel_values": x}, y),
+    ]
+    for data in plain:
+        found = material_for(Both(), data)
+        assert found.x is x and found.context == ()
+        assert found.labels is not None and torch.equal(found.labels, y)
+    several: list[object] = [
+        {"mask": mask, "pixel_values": x, "target": y},
+        ({"x": x, "mask": mask}, y),
+    ]
+    for data in several:
+        found = material_for(Both(), data)
+        assert torch.equal(found.x, x[:16]) and found.context[0] == 1.0
+        assert torch.equal(found.context[1], mask[:16])  # type: ignore[arg-type]
+    found = material_for(nn.Bilinear(8, 1, 3), ((x, mask), y))
+    assert torch.equal(found.context[0], mask[:16])  # type: ignore[arg-type]
+    assert material_for(Both(), {"pixel_values": x}).y is None
+
+
+def test_samples_of_several_inputs_stay_together() -> None:
+    x, y = torch.arange(40.0)[:, None], torch.arange(40) // 20
+    found = material_for(nn.Bilinear(1, 1, 2), ((x, 2 * x), y))
+    assert torch.equal(found.context[0], 2 * found.x)  # type: ignore[arg-type]
+    assert found.y is not None and torch.equal(found.y, (found.x[:, 0] >= 20).long())
+    assert found.y.unique().tolist() == [0, 1]
+
+
+def test_a_loader_of_dicts_and_batches_of_other_lengths() -> None:
+    items = [{"x": torch.full((5,), float(n)), "label": n % 3} for n in range(60)]
+    found = material_for(nn.Linear(5, 3), DataLoader(items, batch_size=16))  # type: ignore[arg-type]
+    assert len(found.x) == 60 and found.y is not None and found.y[:4].tolist() == [0, 1, 2, 0]
+    words = [(torch.zeros(4, length), torch.zeros(4)) for length in (7, 9, 7)]
+    loader: DataLoader[object] = DataLoader(words, batch_size=None)  # type: ignore[arg-type]
+    assert material_for(ANY, loader).x.shape == (8, 7)
+
+
+def test_a_loaders_generator_and_numpys_state_stay() -> None:
+    class Noisy(Dataset[tuple[Tensor, int]]):
+        def __len__(self) -> int:
+            return 50
+
+        def __getitem__(self, index: int) -> tuple[Tensor, int]:
+            return torch.full((2,), float(np.random.randn())), index % 2  # noqa: NPY002
+
+    generator = torch.Generator().manual_seed(5)
+    loader = DataLoader(Noisy(), batch_size=8, shuffle=True, generator=generator)
+    np.random.seed(3)  # noqa: NPY002
+    before = generator.get_state()
+    material_for(ANY, loader)
+    assert torch.equal(generator.get_state(), before)
+    assert np.random.rand() == np.random.RandomState(3).rand()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_images_have_the_type_of_the_weights(kind: torch.dtype) -> None:
+    model = create("resnet8", num_classes=4).to(kind)
+    x, y = torch.randn(4, 3, 8, 8), torch.arange(4)
+    found = material_for(model, (x, y))
+    assert found.x.dtype == kind and "weights" in found.notes[0]
+    assert material_for(nn.Linear(7, 3).to(kind), None).x.dtype == kind
+    tokens = material_for(model, (torch.zeros(4, 8, dtype=torch.int64), y))
+    assert tokens.x.dtype == torch.int64 and tokens.notes == ()
+    wide = material_for(create("resnet8", num_classes=4), (x.double(), y))
+    assert wide.x.dtype == torch.float64, "a type that somebody chose is not mended"
 
 
 class Stream(IterableDataset[tuple[Tensor, int]]):
@@ -68,11 +165,22 @@ def test_sets_and_loaders_are_read_as_far_as_needed_and_leave_no_trace() -> None
     assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]
 
 
+class Pictures(Dataset[tuple[Image.Image, int]]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return Image.new("RGB", (8, 8)), 0
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         ([1, 2], "data is a list, expected images"),
         (DataLoader(range(4)), "gives a Tensor, expected pairs"),  # type: ignore[arg-type]
+        (DataLoader([{"a": 1, "b": 2}]), "gives a dict of 'a', 'b'"),  # type: ignore[arg-type]
+        ({"image": "cat.png"}, "data is a dict, expected images"),
+        (Pictures(), "items of the data set, a tuple of Image, int, cannot be stacked"),
         (TensorDataset(torch.zeros(0, 3), torch.zeros(0)), "is empty"),
         ((torch.zeros(3, 1), torch.zeros(2)), "3 images and labels"),
     ],

@@ -49,8 +49,34 @@ class PreNet(nn.Module):
 
 def test_a_preactivation_network_needs_its_end() -> None:
     assert troubles("preact", patient_of(PreNet())) == []
-    assert troubles("preact", patient_of(PreNet(end=""))) == [("wrong", "no final norm")]
+    assert troubles("preact", patient_of(PreNet(end=""))) == [("warning", "no final norm")]
     assert troubles("preact", patient_of(PreNet(end="norm"))) == [("warning", "no final norm")]
+    known = patient_of(PreNet(end=""), expect="preact_resnet20")
+    assert troubles("preact", known) == [("wrong", "no final norm")]
+    model = create("preact_resnet20", num_classes=10)
+    model.head.norm, model.head.act = nn.Identity(), nn.Identity()
+    assert troubles("preact", patient_of(model)) == [("wrong", "no final norm")]
+
+
+def test_one_block_that_runs_again_and_again_needs_no_norm_at_its_end() -> None:
+    class Again(nn.Module):
+        def __init__(self, count: int) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(3, 8, 3, padding=1)
+            self.blocks = nn.ModuleList(
+                nn.Sequential(nn.GroupNorm(2, 8), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
+                for _ in range(count)
+            )
+            self.fc = nn.Linear(8, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for place in range(4):
+                x = x + self.blocks[place % len(self.blocks)](x)
+            return self.fc(x.relu().mean((2, 3)))
+
+    assert troubles("preact", patient_of(Again(1))) == []
+    assert troubles("preact", patient_of(Again(4))) == [("warning", "no final norm")]
 
 
 def test_an_activation_on_preactivation_sums_is_wrong_and_said_once() -> None:

@@ -45,6 +45,27 @@ def test_a_gate_is_no_layer_of_its_transform() -> None:
     assert words(plain) == words(gated)
 
 
+def test_a_softmax_is_attention_where_a_product_takes_it() -> None:
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv, self.drop, self.fc = nn.Linear(8, 24), nn.Dropout(), nn.Linear(8, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            q, k, v = self.qkv(x).chunk(3, dim=-1)
+            y = self.drop((q @ k.mT).softmax(-1)) @ v
+            return self.fc(y.mean(1)).softmax(-1)
+
+    found = outline(Attends().eval(), (torch.randn(2, 6, 8),))
+    assert words(found.stem) == "linear 24, attention, linear 5"
+
+
+def test_of_many_layers_the_first_are_named() -> None:
+    found = outline(Net().eval(), (IMAGES[:2],)).layers
+    assert words(found[:3], most=3) == "3x3 16, BN, relu"
+    assert words(found, most=3) == f"3x3 16, BN, relu, ... ({len(found)} layers)"
+
+
 def test_torchs_attention_has_the_layers_of_ours() -> None:
     x = torch.randn(2, 3, 16, 16)
     ours = outline(create("vit_tiny_patch4_32", image_size=16).eval(), (x,))

@@ -93,6 +93,22 @@ def test_the_suspects_are_wrong_labels() -> None:
     assert len(places) == 5 and all(spoiled[at] != raw.labels[at] for at in places)
 
 
+def test_hard_images_are_no_wrong_labels() -> None:
+    """Under so much noise a cheap model's surest guesses are wrong for a third and more."""
+    x, y = pairs(digits(), lambda y: y)
+    found = []
+    for seed in range(8):
+        hard = x[:256] + 2 * torch.randn(256, 1, 8, 8, generator=generator(seed))
+        found += asked((hard, y[:256]), "noise")
+    assert causes(found) == {}
+    assert sum("deviations from hard images" in each.figure for each in found) >= 6
+    drowned = x[:256] + 3 * torch.randn(256, 1, 8, 8, generator=generator())
+    (lost,) = asked((drowned, y[:256]), "noise")
+    assert lost.verdict == "not applicable" and "too hard" in lost.figure
+    (wrong,) = asked((x[:256], noisy(0.2)(y[:256])), "noise")
+    assert causes([wrong]) == {"label noise": "wrong"}
+
+
 def test_few_images_are_not_judged() -> None:
     x, y = pairs(digits(), shuffled)
     for found in asked((x[:64], y[:64]), "labels", "numbering", "noise"):
@@ -142,6 +158,14 @@ def test_a_class_with_few_images() -> None:
     few = replace(raw, images=raw.images[keep], labels=raw.labels[keep])
     found = asked(replace(digits(), train=few), "balance")
     assert causes(found) == {"classes unbalanced": "warning"}
+
+
+def test_a_number_that_no_image_has_is_no_small_class() -> None:
+    x, y = pairs(digits(), lambda y: y + 1)
+    assert causes(asked((x, y), "balance")) == {}
+    few = torch.where((y == 4) & (torch.arange(len(y)) % 20 > 0), 5, y)
+    (found,) = asked((x, few), "balance")
+    assert found.cause == "classes unbalanced" and "of 4" in found.figure
 
 
 class _Learned(nn.Module):

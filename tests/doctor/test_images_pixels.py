@@ -241,3 +241,60 @@ def test_a_few_images_of_another_size() -> None:
     assert "500 of 502" in odd[0].figure
     assert causes(found({(8 + i, 8): (12, f"{i}.png") for i in range(40)})) == {}
     assert found({})[0].verdict == "not applicable"
+
+
+class _Behind(nn.Module):
+    """A norm before the first convolution, or after it."""
+
+    def __init__(self, norm: nn.Module, *, first: bool) -> None:
+        super().__init__()
+        conv = nn.Conv2d(1, norm.weight.shape[0], 3)  # type: ignore[index,union-attr]
+        self.body = nn.Sequential(norm, nn.Conv2d(1, 4, 3)) if first else nn.Sequential(conv, norm)
+        self.head = nn.LazyLinear(10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x).flatten(1))  # type: ignore[no-any-return]
+
+
+def test_a_norm_that_gets_the_images_normalises_them() -> None:
+    x = _raw(digits()).images[:256].float() / 255
+    for norm, first in ((nn.BatchNorm2d(1), True), (nn.GroupNorm(1, 1), True)):
+        model = _Behind(norm, first=first)
+        model(x[:2])
+        assert causes(asked(Material(x=x, y=None), "scale", model=model)) == {}
+    late = _Behind(nn.BatchNorm2d(4), first=False)
+    late(x[:2])
+    found = asked(Material(x=x, y=None), "scale", model=late)
+    assert causes(found) == {"not normalised": "warning"}
+
+
+def test_what_is_not_normalised_is_said_as_it_is() -> None:
+    def said(x: torch.Tensor, model: nn.Module | None = None) -> str:
+        (found,) = asked(Material(x=x, y=None), "scale", model=model)
+        assert found.cause == "not normalised"
+        return f"{found.title}: {found.why}"
+
+    x = torch.randn(64, 1, 8, 8, generator=generator())
+    x = (x - x.mean()) / x[:16].std()  # of which the first sixteen are measured
+    assert "offset 100 times larger" in said(x * 0.1 + 10 - 0.1 * x[:16].mean())
+    assert "267 times larger than the first layer" in said(x * 267)
+    assert "100 times smaller" in said(x / 100)
+    halves = torch.tensor([0.2, 0.6]).repeat(64, 1, 8, 4)  # mean 0.4, deviation 0.2
+    assert "an offset of 2.0 deviations" in said(halves)
+    columns = torch.randn(64, 20, generator=generator()) * torch.logspace(0, 3, 20)
+    assert "The inputs" in said(columns, nn.Linear(20, 3))
+    shares = torch.rand(64, 20, generator=generator())
+    fine = asked(Material(x=shares, y=None), "scale", model=nn.Linear(20, 3))
+    assert causes(fine) == {} and "images" not in fine[0].title
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_images_of_half_precision_are_looked_at(dtype: torch.dtype) -> None:
+    y = digits().y
+    assert y is not None
+    material = Material(x=digits().x[:256].to(dtype), y=y[:256])
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).to(dtype)
+    found = asked(material, model=model)  # which refuses checks that fail
+    assert causes(found) == {}
+    seen = {each.check for each in found if each.verdict == "fine"}
+    assert {"images.duplicates", "images.network", "images.scale"} <= seen

@@ -13,6 +13,7 @@ import plusx
 from plusx.data import open_data
 from plusx.doctor import Material
 from plusx.doctor.given import material_for
+from plusx.doctor.stored import of_data
 
 pytestmark = pytest.mark.full
 
@@ -51,6 +52,19 @@ def test_two_classes_of_fashion_mnist_are_clean(real_data: str) -> None:
         wrong = asked((x, noisy(0.2, classes=2)(y)), "noise")
         caught.append("label noise" in causes(wrong))
     assert sum(caught) >= 7  # of 8: with a fifth of wrong labels shirts are too hard to tell
+
+
+def test_small_parts_of_cifar10_are_hard_and_not_wrong(real_data: str) -> None:
+    model = plusx.create("resnet20", num_classes=10)
+    data = open_data(Path(real_data) / "cifar10-jpeg.zip")
+    raw = of_data(data, count=64, decoded=2000).train
+    assert raw is not None
+    x, y = raw.images.float() / 128 - 1, raw.labels
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
+    for count in (256, 300, 512, 1000):
+        for some in order.split(count):
+            if len(some) == count:
+                assert causes(asked((x[some], y[some]), "noise", model=model)) == {}, count
 
 
 def test_photographs_are_clean_and_bgr_is_seen(real_data: str) -> None:

@@ -17,8 +17,11 @@ from plusx.doctor.learning import CHECKS
 from plusx.doctor.learning.answers import are_shares, surprise
 from plusx.doctor.learning.noise import _groups
 from plusx.doctor.learning.one_batch import one_batch
+from plusx.doctor.learning.probe import _share
 from plusx.doctor.learning.rates import Sweep, judged
 from plusx.doctor.learning.spare import affordable
+from plusx.doctor.learning.trend import fall
+from plusx.doctor.learning.usual import low_but_usual
 
 
 def at_rate(rate: float, *, adam: bool = False) -> Patient:
@@ -45,6 +48,22 @@ def test_a_rate_far_too_low_is_seen(rate: float, adam: bool) -> None:
     assert finding.verdict in ("wrong", "warning") and finding.cause == "rate too low"
 
 
+@pytest.mark.parametrize("adam", [False, True])
+def test_a_step_that_rounding_swallows_is_wrong(adam: bool) -> None:
+    assert verdict("updates", at_rate(1e-9, adam=adam)) == ("wrong", "rate too low")
+    assert verdict("updates", at_rate(1e-5, adam=adam)) == ("fine", "")
+
+
+def test_a_head_that_leaves_zero_first_is_no_lost_step() -> None:
+    model = network()
+    head = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+    nn.init.zeros_(head.weight)  # as Fixup has it: no other weight has a gradient yet
+    # the others are moved by decay alone, by 8e-8 of their size
+    decayed = torch.optim.AdamW(model.parameters(), lr=1e-6, weight_decay=0.08)
+    examined = patient(model, Training(optimizer=decayed, loss=F.cross_entropy))
+    assert verdict("updates", examined) == ("fine", "")
+
+
 def test_the_range_is_a_chart_around_the_present_rate() -> None:
     (check,) = [c for c in CHECKS if c.name == "learning.rate"]
     (chart,) = [c for c in ask(check, at_rate(0.1)) if isinstance(c, Chart)]
@@ -66,6 +85,30 @@ def test_the_judgement_of_a_sweep_by_hand() -> None:
     assert at(1.5, 0.5, low, 2.5, nan, nan) == ("fine", "")  # a bump that a warm-up takes
     assert at(2.0, 2.0, 2.0, 1.95, 1.5, low) == ("wrong", "rate too low")
     assert at(2.0, 2.0, 1.9, 1.6, 1.0, low) == ("warning", "rate too low")
+
+
+@pytest.mark.parametrize(
+    "rate, tried", [(0.1, (1e-3, 0.1, 10.0)), (100.0, (1.0, 10.0, 100.0, 1e4))]
+)
+def test_the_rate_between_is_tried_before_the_present_one_is_called_wrong(
+    rate: float, tried: tuple[float, ...]
+) -> None:
+    steps = 0
+
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+        nonlocal steps
+        steps += 1
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    model = network()
+    training = Training(optimizer=sgd(model, rate), loss=F.cross_entropy, step=step)
+    budget = Budget(60.0, clock=lambda: steps * 12 / 25)  # time is up in the third rate
+    (check,) = [c for c in CHECKS if c.name == "learning.rate"]
+    found = ask(check, Patient(model, material(16), budget=budget, training=training))
+    (chart,) = [c for c in found if isinstance(c, Chart)]
+    assert chart.x == pytest.approx(tried)
 
 
 def test_the_peak_of_a_schedule_counts_not_its_start() -> None:
@@ -144,6 +187,74 @@ def test_the_loss_falls_on_labels_that_fit_and_on_none_that_cannot() -> None:
     away = torch.optim.SGD(still.parameters(), lr=0.05, maximize=True)
     training = Training(optimizer=away, loss=F.cross_entropy)
     assert verdict("data", patient(still, training, count=256)) == ("warning", "does not learn")
+
+
+def test_a_line_through_losses_against_a_closed_form() -> None:
+    down, error = fall([3.0, 2.5, 2.0, 1.5])
+    assert down == pytest.approx(1.5) and error == pytest.approx(0, abs=1e-12)
+    down, error = fall([1.0, -1.0, -1.0, 1.0])  # slope 0, four residuals of 1, sum of squares 5
+    assert down == pytest.approx(0) and error == pytest.approx(3 * math.sqrt(4 / 2 / 5))
+
+
+class Noisy:
+    """A step that tells losses of its own, with a deviation of 0.1."""
+
+    def __init__(self, slope: float, noise: float = 0.1) -> None:
+        self.slope, self.at = slope, 0
+        self.noise = noise * torch.randn(1000, generator=torch.Generator().manual_seed(0))
+
+    def __call__(self, *given: object) -> Tensor:
+        self.at += 1
+        return 2.3 + self.slope * self.at + self.noise[self.at]
+
+
+def test_a_loss_is_said_to_stay_only_beyond_its_noise() -> None:
+    def told(slope: float, noise: float = 0.1) -> tuple[str, str]:
+        model = network()
+        step = Noisy(slope, noise)
+        training = Training(optimizer=sgd(model), step=step)
+        return verdict("data", patient(model, training, count=256))
+
+    assert told(-0.01) == ("fine", "")  # falls by 0.4
+    assert told(-0.001) == ("fine", "")  # by 0.04, with an error of about that
+    assert told(0.0) == ("fine", "")
+    assert told(0.0, 0.001) == ("warning", "does not learn")
+    assert told(0.02) == ("warning", "does not learn")
+
+
+def test_a_small_batch_takes_a_part_of_the_rate() -> None:
+    model = network()
+    for optimizer, share in ((sgd(model), 1 / 4), (torch.optim.Adam(model.parameters()), 1 / 2)):
+        known = patient(model, Training(optimizer=optimizer, batch_size=64))
+        assert _share(known, optimizer, 16) == share
+        assert _share(known, optimizer, 128) == 1
+        assert _share(patient(model, Training(optimizer=optimizer)), optimizer, 8) == 1
+
+
+class Forgetful(nn.Module):
+    """Reads a row of images as a recurrence, and answers by its first step alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.fc = nn.LSTM(3, 64, batch_first=True), nn.Linear(64, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.rnn(x.view(len(x), 4, 3))
+        return self.fc(states[:, 0])
+
+
+def test_usual_rates_of_adam_are_never_far_too_low() -> None:
+    def low(model: nn.Module, optimizer: torch.optim.Optimizer, rate: float) -> bool:
+        return low_but_usual(patient(model, Training(optimizer=optimizer)), optimizer, rate)
+
+    drawn, plain = network(), Forgetful()
+    adam, descent = torch.optim.AdamW(drawn.parameters()), sgd(drawn)
+    assert low(drawn, adam, 1e-4) and not low(drawn, adam, 1e-5) and not low(drawn, descent, 1e-3)
+    drawn(torch.randn(16, 12))  # its batch norm has seen a batch
+    assert low(drawn, adam, 2e-5) and low(drawn, descent, 1e-3) and not low(drawn, adam, 1e-7)
+    assert low(plain, torch.optim.Adam(plain.parameters()), 1e-3)
+    slow = Training(optimizer=torch.optim.Adam(plain.parameters(), lr=1e-4), loss=F.cross_entropy)
+    assert verdict("rate", patient(plain, slow)) == ("fine", "")
 
 
 def test_the_probe_wants_real_labelled_images() -> None:

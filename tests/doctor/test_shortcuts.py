@@ -131,6 +131,22 @@ def test_an_operation_in_place_that_changes_no_value_does_no_harm() -> None:
     assert "shortcut overwritten" not in causes(CHECKS, Net({3: Harmless}))
 
 
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_block_whose_input_is_lost_before_the_sum(inplace: bool) -> None:
+    class ToItself(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.branch(x)
+            identity = x
+            if inplace:
+                x += identity
+            else:
+                x = x + identity
+            return F.relu(x)
+
+    found = [f for f in answers(CHECKS, Net(block=ToItself)) if f.cause == "shortcut overwritten"]
+    assert [f.verdict for f in found] == ["wrong"] and "5 of" in found[0].figure
+
+
 def test_a_skip_of_ours_overwritten_in_place() -> None:
     def net(inplace: bool) -> nn.Module:
         body = [

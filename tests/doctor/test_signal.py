@@ -13,7 +13,6 @@ from plusx.doctor.check import Check, ask
 from plusx.doctor.finding import Finding
 from plusx.doctor.signal import CHECKS
 from plusx.doctor.signal.age import untrained
-from plusx.doctor.signal.fired import Firing
 from plusx.doctor.signal.shattered import shattered
 
 START = tuple(check for check in CHECKS if check.name == "signal.start")
@@ -231,7 +230,37 @@ def test_tokens_dictionaries_and_no_units() -> None:
     assert {f.verdict for f in found} <= {"fine", "not applicable"}
 
 
-def test_an_activation_of_a_single_number_varies_by_nothing() -> None:
-    with Firing() as firing:
-        torch.tanh(torch.tensor(0.5))
-    assert firing.seen[0].std == 0.0
+SHATTERED = (Check("signal.shattered", "", shattered, quick=False),)
+
+
+def test_inputs_of_one_logit_each_have_gradients_that_are_alike() -> None:
+    one, squeezed = (
+        nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.Tanh(), nn.Linear(8, 1), *end)
+        for end in ((), (nn.Flatten(0),))
+    )
+    squeezed.load_state_dict(one.state_dict())
+    x = torch.randn(16, 3, 8, 8)
+    figures = [answers(SHATTERED, model, x)[0].figure for model in (one, squeezed)]
+    assert figures[0] == figures[1] and figures[0].startswith("cosine")
+
+
+def test_a_backbone_without_gradients_has_no_line_of_them() -> None:
+    class Probe(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = nn.Linear(192, 8), nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                y = self.body(x.flatten(1)).relu()
+            return self.head(y)
+
+    for model in (Probe(), Probe().requires_grad_(False)):
+        (found,) = answers(SHATTERED, model)
+        assert (found.verdict, found.figure) == ("not applicable", "the inputs get no gradient")
+
+
+def test_an_activation_of_a_single_value_raises_no_warning() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.ReLU(), nn.Linear(1, 2))
+    asked = patient(model, torch.randn(1, 3, 8, 8))
+    assert [fired.std for fired in asked.passing.fired] == [0.0]

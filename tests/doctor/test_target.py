@@ -38,6 +38,9 @@ def fails():
 
 def nothing():
     return 7
+
+def leaves():
+    raise SystemExit(7)
 """
 
 
@@ -200,7 +203,9 @@ def test_a_factory_of_a_module_is_called(file: Path, monkeypatch: pytest.MonkeyP
         ("resmet18", Asked(), "Expected a network of `plusx models`, a run folder"),
         ("some/where", Asked(), "some/where is no folder"),
         ("{file}", Asked(), "names no factory, expected"),
-        ("{file}:Smal", Asked(), "has no 'Smal'; did you mean 'Small'"),
+        ("{file}:Smal", Asked(), "leaves; did you mean 'Small'?"),
+        ("{file}:other", Asked(), "it defines Settings, Small, ready, fails, nothing, leaves"),
+        ("{file}:leaves", Asked(), "ends the program (exit status 7)"),
         ("{file}:WIDTH", Asked(), "is of type int"),
         ("{file}:nothing", Asked(), "gave int, expected a torch.nn.Module"),
         ("{file}:fails", Asked(), "raised OSError: no such thing"),
@@ -223,6 +228,20 @@ def test_a_file_that_cannot_be_run_says_why(tmp_path: Path) -> None:
     path.write_text("import nowhere_to_be_found\n")
     with pytest.raises(InputError, match="ModuleNotFoundError: No module named 'nowhere_to"):
         target(f"{path}:net")
+
+
+def test_a_file_that_ends_the_program_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "somebodys_script.py"
+    begin = "import argparse\nparser = argparse.ArgumentParser()\n"
+    path.write_text(f"{begin}parser.add_argument('data')\nparser.parse_args()\n")
+    words = list(sys.argv)
+    with pytest.raises(InputError, match=r"ends the program \(exit status 2\).*__main__"):
+        target(f"{path}:net")
+    assert sys.argv == words and "somebodys_script.py" in capsys.readouterr().err
+    path.write_text(f"{begin}parser.parse_args()\nfrom torch import nn\nnet = nn.Linear(2, 3)\n")
+    assert isinstance(target(f"{path}:net").model, nn.Linear)
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])

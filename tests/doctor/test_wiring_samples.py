@@ -73,6 +73,28 @@ def test_images_that_mix_in_training_alone_are_seen() -> None:
     assert "in training" in finding.title
 
 
+class Alone(nn.Module):
+    """Another result when an image comes alone: by rounding, or by a factor."""
+
+    def __init__(self, *, rounds: bool) -> None:
+        super().__init__()
+        self.layer, self.rounds = nn.Linear(5, 5), rounds
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.sigmoid(self.layer(x))
+        if not self.rounds:
+            return y / len(x)
+        y = y * (1 + 4 * torch.finfo(x.dtype).eps) if len(x) == 1 else y
+        for _ in range(25):  # a chaotic map makes much of a last digit
+            y = 3.9 * y * (1 - y)
+        return y
+
+
+def test_rounding_that_a_network_makes_much_of_is_no_mixing() -> None:
+    assert causes(samples, Alone(rounds=True), torch.randn(6, 5)) == []
+    assert causes(samples, Alone(rounds=False), torch.randn(6, 5)) == ["samples mixed"]
+
+
 def test_a_batch_norm_by_hand_with_running_statistics_mixes_in_training_as_it_may() -> None:
     class Own(nn.Module):
         def __init__(self) -> None:

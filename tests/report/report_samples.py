@@ -154,7 +154,14 @@ def diagnosed() -> Diagnosis:
     )
     answers = [
         trouble,
-        replace(trouble, check="signal.growth", verdict="warning", title="It grows", place=""),
+        replace(
+            trouble,
+            check="signal.growth",
+            verdict="warning",
+            title="It grows",
+            place="",
+            cause="gradient explodes",
+        ),
         Seen(check="wiring.runs", verdict="fine", title="The network runs", figure="x" * 200),
         Seen(check="images.noise", verdict="not applicable", title="Noise?", figure="no images"),
     ]

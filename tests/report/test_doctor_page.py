@@ -6,6 +6,9 @@ import pytest
 from report_samples import diagnosed
 from test_report import Page
 
+from plusx.doctor import Finding
+from plusx.doctor.diagnosis import diagnosis
+from plusx.doctor.extent import FAILED, LONGER, NO_TIME
 from plusx.report.doctor import build
 
 
@@ -46,3 +49,28 @@ def test_words_are_text_and_the_page_loads_nothing(text: str) -> None:
 
 def test_the_same_examination_gives_the_same_page(text: str) -> None:
     assert build(diagnosed()) == text
+
+
+def test_what_was_not_asked_is_told_from_what_does_not_apply() -> None:
+    def left(check: str, why: str) -> Finding:
+        return Finding(check=check, verdict="not applicable", title=f"{check}?", why=why)
+
+    fine = Finding(check="wiring.runs", verdict="fine", title="The network runs")
+    late, later = left("signal.depth", NO_TIME), left("cost.speed", LONGER)
+    seen = [fine, late, later, left("images.scale", ""), left("run.curves", FAILED)]
+    text = build(diagnosis("net", [*seen], seconds=9.0, budget=10.0, remarks=("Made up.",)))
+    head = text[: text.index("<nav")]
+    assert 'class="level note"' in head and 'class="level good"' not in head
+    assert "nothing to object to so far, but only 3 of 4 questions fit into 10 s" in head
+    parts = {
+        name: text.split(f'id="{name}"')[1].split("</section>")[0]
+        for name in ("signal", "cost", "images", "run", "notes")
+    }
+    assert "There was no time for its checks" in parts["signal"]
+    assert "left to a longer examination" in parts["cost"]
+    assert "None of its checks applies." in parts["images"] and "does not apply" in parts["images"]
+    assert "Its checks failed." in parts["run"] and "Made up." in parts["notes"]
+    for words in ("not applicable", "not asked"):
+        assert re.search(rf"{words}<[^0-9]*>1<", head), head
+    whole = build(diagnosis("net", [fine, later], seconds=9.0))
+    assert 'class="level good"' in whole[: whole.index("<nav")]

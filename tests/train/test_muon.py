@@ -43,6 +43,15 @@ def test_the_band_that_is_promised() -> None:
         assert 0.68 - slack <= float(singular.min()) and float(singular.max()) <= 1.21 + slack
 
 
+@pytest.mark.parametrize("decades", [0, 3, 6])
+@pytest.mark.parametrize("shape", [(64, 576), (64, 64), (128, 32)])
+def test_single_precision_is_enough_for_any_spread(shape: tuple[int, int], decades: int) -> None:
+    u, s, v = torch.linalg.svd(torch.randn(shape, dtype=torch.float64), full_matrices=False)
+    matrix = u * torch.logspace(0, -decades, len(s)) @ v
+    found = orthogonalise(matrix.float())
+    torch.testing.assert_close(found.double(), by_hand(matrix), rtol=0, atol=1e-3)
+
+
 def test_neither_length_nor_neighbours_matter() -> None:
     matrices = torch.randn(3, 5, 7, dtype=torch.float64)
     together = orthogonalise(matrices, dtype=torch.float64)

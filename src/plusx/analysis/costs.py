@@ -1,6 +1,7 @@
 """What do the parts of a network cost: shapes, MACs, and bytes kept for the backward pass?"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,21 @@ class Cost:
 def measure(
     model: nn.Module, inputs: tuple[Tensor, ...], parts: Mapping[str, nn.Module]
 ) -> dict[str, Cost]:
-    """Run one training step's forward on the meta device: shapes, MACs, bytes kept, per part."""
+    """Run one training step's forward on the meta device: shapes, MACs, bytes kept, per part.
+
+    What forward makes by itself (positions, masks) is made on that device, too, where it has to be.
+    """
+    try:
+        return _measured(model, inputs, parts)
+    except InputError:
+        with suppress(InputError, TypeError), torch.device("meta"):
+            return _measured(model, inputs, parts)
+        raise
+
+
+def _measured(
+    model: nn.Module, inputs: tuple[Tensor, ...], parts: Mapping[str, nn.Module]
+) -> dict[str, Cost]:
     from torch.utils.flop_counter import FlopCounterMode
 
     tensors = {

@@ -15,6 +15,7 @@ __all__ = ["doctor"]
 
 Flag = Parameter(negative="")
 WIDEST = 100
+BUDGET = "1m"
 
 
 def doctor(
@@ -22,7 +23,7 @@ def doctor(
     *,
     data: str | None = None,
     expect: str | None = None,
-    budget: str = "1m",
+    budget: str = BUDGET,
     quick: Annotated[bool, Flag] = False,
     arg: Annotated[list[str] | None, Flag] = None,
     weights: str | None = None,
@@ -79,6 +80,8 @@ def doctor(
     from plusx.doctor.target import Asked
     from plusx.doctor.target import target as made
 
+    if quick and budget != BUDGET:
+        raise InputError(f"--quick is --budget 10s, but --budget {budget} is given, too; leave one")
     warnings.simplefilter("ignore")  # somebody's network is heard as findings
     asked = Asked(
         data=data,
@@ -111,7 +114,8 @@ def doctor(
     else:
         width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
         print(diagnosis.table(width=width, every=every))
-        print(*(diagnosis.notes if every else ()), sep="\n", end="\n" * every)
+        for note in diagnosis.notes if every else ():
+            print(note)
         print(f"Report  {html}\n" if html else "", end="")
     bad = ("wrong",) if fail_on == "wrong" else ("wrong", "warning")
     return 1 if diagnosis.verdict in bad else 0

@@ -65,10 +65,11 @@ def _seconds(network: Network, x: Tensor, setup: Setup) -> float:
 def _told(diagnosis: Diagnosis, seconds: float) -> Examination:
     return Examination(
         level=LEVELS.get(diagnosis.verdict, "good"),
-        sentence=diagnosis.sentence(),
+        sentence=diagnosis.sentence(more="`plusx doctor` on the run asks the rest"),
         findings=tuple(map(_finding, diagnosis.troubles)),
         table=diagnosis.table(),
         seconds=seconds,
+        part=not diagnosis.extent.complete,
     )
 
 

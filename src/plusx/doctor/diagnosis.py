@@ -3,9 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from plusx.doctor.extent import Extent, extent
 from plusx.doctor.finding import VERDICTS, Chart, Finding, Verdict
 from plusx.doctor.table import sentence, table
 from plusx.errors import InputError
@@ -18,13 +19,19 @@ __all__ = ["Diagnosis", "diagnosis"]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The verdict on a network: `findings` in order of importance, `charts` to look at."""
+    """The verdict on a network: `findings` in order of importance, `charts` to look at.
+
+    `notes` say what was chosen by itself, `remarks` what narrows the verdict, such as images that
+    are made up; `extent` says how much of it was asked.
+    """
 
     name: str
     findings: tuple[Finding, ...]
     charts: tuple[Chart, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    extent: Extent = field(default_factory=Extent)
 
     @property
     def verdict(self) -> Verdict:
@@ -41,13 +48,20 @@ class Diagnosis:
         found = Counter(finding.verdict for finding in self.findings)
         return {verdict: found[verdict] for verdict in VERDICTS}
 
-    def sentence(self) -> str:
-        """Say the verdict in a sentence."""
-        return sentence(self.name, self.findings)
+    def sentence(self, *, more: str = "a longer --budget asks the rest") -> str:
+        """Say the verdict in a sentence; where time ran out, with `more` to do."""
+        return sentence(self.name, self.findings, self.extent, more=more)
 
     def table(self, *, width: int = 100, every: bool = False) -> str:
         """Write the troubles, each as verdict, why and next; then how much is fine, or `every`."""
-        return table(self.name, self.findings, seconds=self.seconds, width=width, every=every)
+        return table(
+            self.sentence(),
+            self.findings,
+            seconds=self.seconds,
+            remarks=self.remarks,
+            width=width,
+            every=every,
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON values; a figure that is not finite is null."""
@@ -55,10 +69,12 @@ class Diagnosis:
             "name": self.name,
             "verdict": self.verdict,
             "sentence": self.sentence(),
+            "asked": self.extent.to_json(),
             "counts": self.counts(),
             "findings": [finding.to_json() for finding in self.findings],
             "charts": [_plain(chart.to_json()) for chart in self.charts],
             "seconds": round(self.seconds, 2),
+            "remarks": list(self.remarks),
             "notes": list(self.notes),
         }
 
@@ -85,13 +101,17 @@ def diagnosis(
     seen: list[Finding | Chart],
     *,
     seconds: float,
+    budget: float | None = None,
     notes: tuple[str, ...] = (),
+    remarks: tuple[str, ...] = (),
 ) -> Diagnosis:
     """Put what was seen in order: wrong before warning, causes before symptoms, each cause once."""
     findings = [each for each in seen if isinstance(each, Finding)]
+    asked = extent(findings, seconds=seconds if budget is None else budget)
     findings.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.weight))  # else as it was asked
     charts = tuple(each for each in seen if isinstance(each, Chart))
-    return Diagnosis(name, tuple(_each_once(findings)), charts, seconds, notes)
+    told = tuple(_each_once(findings))
+    return Diagnosis(name, told, charts, seconds, notes, remarks, asked)
 
 
 def _each_once(findings: Sequence[Finding]) -> Iterator[Finding]:

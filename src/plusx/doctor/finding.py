@@ -5,7 +5,7 @@ from typing import Literal
 
 from plusx.doctor.causes import CAUSES
 
-__all__ = ["VERDICTS", "Chart", "Finding", "NotApplicable", "Verdict"]
+__all__ = ["VERDICTS", "Chart", "Finding", "NotApplicable", "TooLong", "Verdict"]
 
 Verdict = Literal["wrong", "warning", "fine", "not applicable"]
 VERDICTS: tuple[Verdict, ...] = ("wrong", "warning", "fine", "not applicable")
@@ -13,6 +13,10 @@ VERDICTS: tuple[Verdict, ...] = ("wrong", "warning", "fine", "not applicable")
 
 class NotApplicable(Exception):
     """Raised by a check that has nothing to look at here; its words say why."""
+
+
+class TooLong(NotApplicable):
+    """Raised by a check that only a longer budget lets answer; its words say why."""
 
 
 @dataclass(frozen=True, kw_only=True)

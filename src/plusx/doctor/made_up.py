@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx.catalog import family_of
+from plusx.doctor.fitted import fitted
 from plusx.doctor.material import Material
 from plusx.doctor.patient import copied, evaluating
 from plusx.errors import InputError
@@ -28,6 +29,11 @@ def made_up(model: nn.Module, *, size: int | None = None) -> Material:
             side = size or model.size or family.size
             x, *context = family.inputs(COUNT, model.config.in_channels, side)
             return Material(x=x, y=None, context=tuple(context), real=False)
+        if isinstance(model, torch.jit.ScriptModule):
+            raise InputError(
+                "a ScriptModule does not tell what it takes, expected an example batch as data; or "
+                "give the nn.Module that it was made of"
+            )
         refused = ""
         for x in _usual(model, size):
             error = _refused(model, x)
@@ -80,10 +86,12 @@ def _unflattened(length: int) -> list[Tensor]:
 def _refused(model: nn.Module, x: Tensor) -> str:
     """Say what error the network raises on two of `x`, or nothing."""
     model, _ = copied(model, None)
-    parameter = next(model.parameters(), x)
     try:
         with evaluating(model), torch.no_grad():
-            model(x[:2].to(parameter.device))
-    except Exception as error:  # whatever somebody's code raises, it does not take this
+            model(fitted(x[:2], model))
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever somebody's code raises, it does not take this
         return f"{type(error).__name__}: {(str(error).strip() or '-').splitlines()[0]}"
     return ""

@@ -1,9 +1,9 @@
 """Patient: a copy of the network with all that is known of it, and what several checks measure."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from plusx.doctor.identity.outline import Outline
     from plusx.doctor.shortcuts.row import Row
     from plusx.doctor.signal.passing import Passing
+    from plusx.graph import Traced
 
 __all__ = ["Patient"]
+
+CLOSED = "layers of a ScriptModule cannot be watched; give the nn.Module that it was made of"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,27 +55,43 @@ class Patient:
         run: Path | None = None,
         name: str = "",
     ) -> None:
-        self.model, self.optimizer = copied(model, training.optimizer if training else None)
+        self.model, self.training = _own(model, training)
+        self.optimizer = self.training.optimizer if self.training else None
         self.material = material
         self.budget = budget
-        self.training = training
         self.expect = expect
         self.run = run
         self.name = name or _name(model)
+        self.stopped = ""  # why nothing can be asked that runs the network
+        self.closed = CLOSED if isinstance(self.model, torch.jit.ScriptModule) else ""
 
     @property
     def x(self) -> Tensor:
-        """The first images, at most 16: enough to see whether something works."""
-        return self.material.x[:16]
+        """The first images, at most 16; all where there is context, which belongs to just these."""
+        return self.material.x if self.material.context else self.material.x[: self.at_once]
+
+    @cached_property
+    def at_once(self) -> int:
+        """How many inputs a training step may take: 16, or fewer large ones."""
+        from plusx.doctor.at_once import at_once
+
+        return at_once(self)
 
     @property
     def y(self) -> Tensor:
-        """Their labels; drawn where there are none."""
+        """Their targets, of any kind; drawn classes where there are none."""
         y = self.material.y
         if y is None:
             count = max(self.num_classes, 1)
             y = torch.randint(count, self.x.shape[:1], generator=torch.Generator().manual_seed(0))
         return y[: len(self.x)]
+
+    @property
+    def labels(self) -> Tensor:
+        """Their classes, int64 (B,), given or drawn; `NotApplicable` where targets are none."""
+        if self.material.y is not None and self.material.labels is None:
+            raise NotApplicable("the targets are no classes")
+        return self.y
 
     @cached_property
     def num_classes(self) -> int:
@@ -106,6 +125,8 @@ class Patient:
             y = next(iter(y.values()))
         if hasattr(y, "logits"):
             y = y.logits
+        elif is_dataclass(y):
+            y = getattr(y, fields(y)[0].name)
         if isinstance(y, tuple | list):
             y = y[0]
         if not isinstance(y, Tensor):
@@ -120,7 +141,7 @@ class Patient:
     def _seen(self) -> _Seen:
         try:
             with evaluating(self.model):
-                return _Seen(tuple(units(self.model, (self.x, *self.material.context))), "")
+                return _Seen(tuple(units(self.model, (self.x, *self.context(self.x)))), "")
         except InputError as error:
             return _Seen((), str(error).splitlines()[0])
 
@@ -161,12 +182,20 @@ class Patient:
         return self._outlined
 
     @cached_property
-    def row(self) -> "Row":
-        """The units in the graph of an evaluation pass, with what stands between them."""
-        from plusx.doctor.shortcuts.row import make_row
+    def graph(self) -> "tuple[Traced, Sequence[object]]":
+        """The graph of an evaluation pass, with the inputs of that pass."""
+        from plusx.doctor.shortcuts.row import graph_of
 
         with evaluating(self.model):
-            return make_row(self)
+            return graph_of(self)
+
+    @cached_property
+    def row(self) -> "Row":
+        """The units in the graph of an evaluation pass, with what stands between them."""
+        from plusx.doctor.shortcuts.row import Row
+
+        self.need_units()
+        return Row(*self.graph)
 
     def need_units(self) -> tuple[Unit, ...]:
         """Return the units; raise `NotApplicable` where there are none."""
@@ -178,17 +207,50 @@ class Patient:
 
 
 def _name(model: nn.Module) -> str:
+    if isinstance(model, torch.jit.ScriptModule):
+        return str(model.original_name)
     config = model.config if isinstance(model, Network) else None
     return config.name if config else type(model).__name__
 
 
+def _own(model: nn.Module, training: Training | None) -> tuple[nn.Module, Training | None]:
+    """Copy a network with what trains it; what they share, their copies share, too.
+
+    A part of the training that cannot be copied, such as one that holds an open file, stays.
+    """
+    memo: dict[int, object] = {}
+    own, optimizer = copied(model, training.optimizer if training else None, memo)
+    if training is None:
+        return own, None
+    parts = (training.loss, training.step, training.predict)
+    loss, step, predict = (_copy_of(part, memo) for part in parts)
+    return own, replace(training, optimizer=optimizer, loss=loss, step=step, predict=predict)
+
+
+def _copy_of(part: Any, memo: dict[int, object]) -> Any:
+    known = set(memo)
+    try:
+        return copy.deepcopy(part, memo)
+    except Exception:  # whatever somebody's object raises, it is not to be copied
+        for half in memo.keys() - known:
+            del memo[half]
+        return part
+
+
 def copied(
-    model: nn.Module, optimizer: torch.optim.Optimizer | None
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    memo: dict[int, object] | None = None,
 ) -> tuple[nn.Module, torch.optim.Optimizer | None]:
     """Copy a network together with its optimizer, whose parameters are then the copy's."""
-    memo: dict[int, object] = {}
+    memo = {} if memo is None else memo
     try:
-        return copy.deepcopy(model, memo), copy.deepcopy(optimizer, memo)
+        copied_model = copy.deepcopy(model, memo)
+        for old, new in zip(model.parameters(), copied_model.parameters()):
+            if not new.is_leaf:  # TorchScript gives them a history
+                new.detach_().requires_grad_(old.requires_grad)
+            memo[id(old)] = new
+        return copied_model, copy.deepcopy(optimizer, memo)
     except (RuntimeError, TypeError) as error:
         raise InputError(
             f"{type(model).__name__} cannot be copied ({str(error).splitlines()[0]}), expected a "

@@ -48,9 +48,18 @@ def of_data(
         spec=data.input,
         augment=augmented or partial(_cropped, data),
         notes=data.notes,
+        remarks=_broken(data),
         sizes=data.sizes,
         samples=len(data.train),
     )
+
+
+def _broken(data: Data) -> tuple[str, ...]:
+    if not data.broken:
+        return ()
+    first, count = data.broken[0], len(data.broken)
+    more = f" and {count - 1} more" if count > 1 else ""
+    return (f"Left out what cannot be read: {first.name} ({first.reason}){more}.",)
 
 
 def _splits(data: Data) -> dict[str, Split]:

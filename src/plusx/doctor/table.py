@@ -4,7 +4,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from plusx.doctor.check import FAILED, NO_TIME
+from plusx.doctor.extent import FAILED, LONGER, NO_TIME, Extent
 from plusx.doctor.finding import Finding
 
 __all__ = ["sentence", "table"]
@@ -13,33 +13,51 @@ LEVELS = {"wrong": "WRONG", "warning": "WARNING"}
 INDENT = len("WARNING  ")
 
 
-def sentence(name: str, findings: Sequence[Finding]) -> str:
-    """Say the verdict in a sentence; `findings` begin with the most important."""
+def sentence(name: str, findings: Sequence[Finding], extent: Extent, *, more: str) -> str:
+    """Say the verdict in a sentence; `findings` begin with the most important.
+
+    Where time ran out, it says how much was asked, and `more` what asks the rest.
+    """
     asked = [finding for finding in findings if finding.verdict != "not applicable"]
     troubles = [finding for finding in asked if finding.verdict in LEVELS]
+    part = f"{extent}; {more}."
+    if troubles:
+        said = _objection(name, troubles[0])
+        return said if extent.complete else f"{said} {part[:1].upper()}{part[1:]}"
+    if not extent.complete:
+        start = "nothing to object to so far, but" if asked else "not examined:"
+        return f"{name}: {start} {part}"
     if not asked:
         return f"{name} was not examined: none of the checks applies to it."
-    if not troubles:
-        checks = _times(len({finding.check for finding in asked}), "check")
-        return f"{name} is healthy: {checks}, nothing to object to."
-    first = troubles[0]
+    checks = _times(len({finding.check for finding in asked}), "check")
+    return f"{name} is healthy: {checks}, nothing to object to."
+
+
+def _objection(name: str, first: Finding) -> str:
     start = "Something is wrong with" if first.verdict == "wrong" else "Worth a look in"
     where = f" (at {first.place})" if first.place and first.place not in first.title else ""
     return f"{start} {name}: {_within(first.title.rstrip('.'))}{where}."
 
 
 def table(
-    name: str, findings: Sequence[Finding], *, seconds: float, width: int, every: bool
+    verdict: str,
+    findings: Sequence[Finding],
+    *,
+    seconds: float,
+    remarks: Sequence[str],
+    width: int,
+    every: bool,
 ) -> str:
-    """Write the sentence, the troubles, and how many answers are fine; or `every` one of them."""
-    lines = [*_folded(sentence(name, findings), width)]
+    """Write the verdict, the troubles, and how many answers are fine; or `every` one of them."""
+    lines = [*_folded(verdict, width)]
     for finding in findings:
         if finding.verdict in LEVELS:
             lines += ["", *_trouble(finding, width)]
     lines.append("")
     if every:
         lines += _others(findings, width)
-    lines += _folded(_rest(findings, seconds), width)
+    for words in (_rest(findings, seconds), *remarks):
+        lines += _folded(words, width)
     return "\n".join(lines)
 
 
@@ -66,16 +84,17 @@ def _others(findings: Sequence[Finding], width: int) -> Iterator[str]:
 
 
 def _rest(findings: Sequence[Finding], seconds: float) -> str:
-    """Count what is no trouble, and say what was not answered, and why."""
+    """Count what is no trouble, and say what was not asked or answered, and why."""
     counts = Counter(finding.verdict for finding in findings)
-    words = [f"{counts['fine']} fine, {counts['not applicable']} not applicable"]
-    unasked = [finding for finding in findings if finding.why == NO_TIME]
-    failed = [finding for finding in findings if finding.why == FAILED]
-    if unasked:
-        words.append(f"of them {len(unasked)} for want of time (a longer --budget asks them)")
-    if failed:
-        names = ", ".join(finding.check for finding in failed)
-        words.append(f"{_times(len(failed), 'check')} failed: {names}")
+    why = Counter(finding.why for finding in findings if finding.verdict == "not applicable")
+    words = [f"{counts['fine']} fine, {why['']} not applicable"]
+    if why[NO_TIME]:
+        words.append(f"{why[NO_TIME]} not asked for want of time")
+    if why[LONGER]:
+        words.append(f"{why[LONGER]} left to a longer --budget")
+    if why[FAILED]:
+        names = ", ".join(finding.check for finding in findings if finding.why == FAILED)
+        words.append(f"{_times(why[FAILED], 'check')} failed: {names}")
     return f"{'; '.join(words)}. {seconds:.0f} s."
 
 

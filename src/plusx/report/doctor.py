@@ -5,6 +5,7 @@ from functools import partial
 
 from plusx.doctor import Chart, Diagnosis, Finding
 from plusx.doctor.draw import draw
+from plusx.doctor.extent import FAILED, LONGER, NO_TIME
 from plusx.doctor.sections import SECTIONS
 from plusx.report.blocks import details, facts, grid, paragraph, table
 from plusx.report.figures import figure
@@ -16,6 +17,7 @@ from plusx.report.words import count, time
 __all__ = ["build"]
 
 LEVELS = {"wrong": "bad", "warning": "warning", "fine": "good", "not applicable": "note"}
+INAPT = "does not apply"
 HEAD = ("", "answer", "measured", "held against")
 
 
@@ -24,19 +26,22 @@ def build(diagnosis: Diagnosis) -> str:
     return page(
         f"{diagnosis.name}: examination",
         header=_header(diagnosis),
-        sections=[*_sections(diagnosis), *_notes(diagnosis.notes)],
+        sections=[*_sections(diagnosis), *_notes((*diagnosis.remarks, *diagnosis.notes))],
         footer="Written by plusx doctor. The page loads nothing from elsewhere and runs no script.",
     )
 
 
 def _header(diagnosis: Diagnosis) -> Html:
-    counts = diagnosis.counts()
+    counts, extent = diagnosis.counts(), diagnosis.extent
+    part = diagnosis.verdict == "fine" and not extent.complete  # not healthy, as far as is known
+    left = {"not asked": str(extent.questions - extent.asked)} if not extent.complete else {}
+    longer = {"left to a longer budget": str(extent.longer)} if extent.longer else {}
     return join(
         [
             tag("p", f"Examination of {diagnosis.name}", class_="kicker"),
             tag(
                 "div",
-                chip(LEVELS[diagnosis.verdict]),
+                chip("note" if part else LEVELS[diagnosis.verdict]),
                 tag("h1", diagnosis.sentence()),
                 class_="answer",
             ),
@@ -46,7 +51,9 @@ def _header(diagnosis: Diagnosis) -> Html:
                     "wrong": str(counts["wrong"]),
                     "worth a look": str(counts["warning"]),
                     "fine": str(counts["fine"]),
-                    "not applicable": str(counts["not applicable"]),
+                    "not applicable": str(sum(_reason(f) == INAPT for f in diagnosis.findings)),
+                    **left,
+                    **longer,
                     "took": time(diagnosis.seconds),
                 }
             ),
@@ -101,7 +108,7 @@ def _sections(diagnosis: Diagnosis) -> list[Section]:
         left = [f for f in findings if f.verdict == "not applicable"]
         body = [
             *([grid(*map(_drawn, charts))] if charts else []),
-            *([_answers(asked)] if asked else [paragraph("None of its checks applies.")]),
+            *([_answers(asked)] if asked else [paragraph(_none(left))]),
             *([_left_out(name, left)] if left else []),
         ]
         heading = f"{name[0].upper()}{name[1:]}"
@@ -132,8 +139,23 @@ def _named(name: str, text: str) -> Html:
     return tag("p", tag("span", f"{name}: ", class_="named"), text) if text else tag("p")
 
 
+def _reason(finding: Finding) -> str:
+    """Return why a check gave no answer, "" where it gave one."""
+    return "" if finding.verdict != "not applicable" else finding.why or INAPT
+
+
+def _none(findings: Sequence[Finding]) -> str:
+    """Say of a section without an answer why it has none."""
+    reasons = {_reason(finding) for finding in findings}
+    if NO_TIME in reasons:
+        return "There was no time for its checks: a longer budget asks them."
+    if LONGER in reasons:
+        return "Its checks that apply are left to a longer examination."
+    return "Its checks failed." if reasons == {FAILED} else "None of its checks applies."
+
+
 def _left_out(name: str, findings: Sequence[Finding]) -> Html:
-    lines = [(f.title, f"{f.why}: {f.figure}" if f.why else f.figure) for f in findings]
+    lines = [(f.title, f"{_reason(f)}: {f.figure}") for f in findings]
     listed = table(("question", "why not"), lines, label=f"Not asked in {name}", words=2)
     return details(f"{count(len(findings), 'question')} not answered", listed)
 

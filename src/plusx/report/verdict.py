@@ -79,7 +79,10 @@ def findings(found: tuple[Finding, ...]) -> Html:
 def _figures(result: TrainResult) -> dict[str, str]:
     summary = result.summary
     before = {"good": "nothing to object to", "warning": "worth a look", "bad": "something wrong"}
-    examined = {"examined": before[result.examination.level]} if result.examination else {}
+    examined = {}
+    if result.examination is not None:
+        part = "in part: " if result.examination.part else ""
+        examined["examined"] = part + before[result.examination.level]
     return {
         "network": f"{summary.name}, {count(summary.units or 0, 'residual unit')}",
         "parameters": f"{summary.params:,}",

@@ -71,13 +71,17 @@ class Health:
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found before the first step: "bad" is a reason not to train. `table` tells all."""
+    """What was found before the first step: "bad" is a reason not to train. `table` tells all.
+
+    `part`: time ran out before everything was asked.
+    """
 
     level: Literal["good", "warning", "bad"]
     sentence: str
     findings: tuple[Finding, ...]
     table: str
     seconds: float
+    part: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from plusx.analysis.costs import measure
-from plusx.doctor.finding import Finding
+from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
+from plusx.errors import InputError
 
 __all__ = ["Count", "count", "counted"]
 
@@ -34,11 +35,22 @@ class _Logits(nn.Module):
 
 
 def counted(patient: Patient) -> Count:
-    """Count on torch's meta device: nothing is computed."""
-    given = (patient.x[:2], *patient.context(patient.x[:2]))
+    """Count on torch's meta device: nothing is computed.
+
+    Raises `NotApplicable` for a network that cannot be there: with layers that do not move along,
+    or a forward that reads values.
+    """
+    x = patient.material.x[:2]
+    given = (x, *patient.context(x))
     inputs = tuple(v.to("meta") for v in given if isinstance(v, Tensor))
-    whole = _Logits(patient.model)
-    cost = measure(whole, inputs, {"network": whole})["network"]
+    model, _ = patient.fresh()  # some keep tensors of a pass, which would stay on meta
+    whole = _Logits(model)
+    try:
+        cost = measure(whole, inputs, {"network": whole})["network"]
+    except InputError as error:
+        raise NotApplicable(
+            f"it cannot be counted without being computed: {error.__cause__ or error}"
+        ) from error
     params = sum(parameter.numel() for parameter in patient.model.parameters())
     return Count(params, cost.macs, cost.held)
 

@@ -22,16 +22,16 @@ def peers(patient: Patient) -> Iterator[Finding]:
     They are what a residual network has to be better than: three lines of code each.
     """
     x = patient.x
-    if x.dim() != 4:
+    if x.dim() != 4 or not x.is_floating_point():
         raise NotApplicable("the network takes no images; its plain peers are not known")
     shape, classes = tuple(x.shape[1:]), patient.num_classes
     own = counted(patient)
-    made = {name: make(shape, classes) for name, make in PEERS.items()}
+    made = {name: make(shape, classes).to(x.device, x.dtype) for name, make in PEERS.items()}
     batch = x[:8]
     ways: dict[str, Callable[[], object]] = {
         "the network": lambda: patient.forward(patient.model, batch)
     }
-    ways |= {name: _forward(model.to(x.device).eval(), batch) for name, model in made.items()}
+    ways |= {name: _forward(model.eval(), batch) for name, model in made.items()}
     times = rounds(ways, seconds=SECONDS, device=x.device)
     rows = [_row("the network", own.params, own.macs, times["the network"] / len(batch))]
     rows += [

@@ -67,11 +67,11 @@ def _by_design(patient: Patient, count: int) -> str:
     config = model.config if isinstance(model, Network) else None
     if patient.expect or config is not None:
         name = patient.expect or (config.name if config else "")
-        options = dict(config.options) if config and config.name == name else None
+        config = config if config and config.name == name else None
     else:
         (known,) = nearest(patient.outline, classes)
         if known.off:
             return ""
-        name, options = known.name, None
-    other = meant(name, inputs, num_classes=classes, options=options)
+        name = known.name
+    other = meant(name, inputs, num_classes=classes, config=config)
     return name if sum(layer.wastes_bias for layer in other.layers) == count else ""

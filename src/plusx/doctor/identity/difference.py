@@ -12,6 +12,10 @@ from plusx.doctor.identity.unlike import Difference
 __all__ = ["difference"]
 
 
+FEW = 8
+"""Layers of a stem that are named."""
+
+
 def difference(given: Outline, meant: Outline) -> Difference | None:
     """Return what makes `given` another network than `meant`: the coarsest difference there is."""
     for rule in RULES:
@@ -29,7 +33,9 @@ def _stem(given: Outline, meant: Outline) -> Difference | None:
         return None
     place = given.stem[0].place if given.stem else ""
     return Difference(
-        "wrong stem", f"stem {words(given.stem)} instead of {words(meant.stem)}", place
+        "wrong stem",
+        f"stem {words(given.stem, most=FEW)} instead of {words(meant.stem, most=FEW)}",
+        place,
     )
 
 

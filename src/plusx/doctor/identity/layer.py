@@ -8,7 +8,7 @@ from typing import Literal
 from torch import fx, nn
 
 from plusx.graph.nodes import argument, cat_terms, kind, owner
-from plusx.graph.path import MAX_POOLS, NORMS
+from plusx.graph.path import MAX_POOLS, NORMS, PRODUCTS, VIEWS
 
 __all__ = ["Layer", "Shape", "Shapes", "read", "words"]
 
@@ -71,8 +71,10 @@ class Layer:
         return f"{self.form}{width}{stride}"
 
 
-def words(layers: tuple[Layer, ...]) -> str:
-    """List layers as a paper does: "3x3 64, BN, relu"."""
+def words(layers: tuple[Layer, ...], *, most: int | None = None) -> str:
+    """List layers as a paper does: "3x3 64, BN, relu"; `most` of them, where there are more."""
+    if most is not None and len(layers) > most:
+        return f"{words(layers[:most])}, ... ({len(layers)} layers)"
     return ", ".join(map(str, layers)) or "nothing"
 
 
@@ -130,7 +132,19 @@ def _named(node: fx.Node, word: str, x: Shape, y: Shape) -> tuple[Kind, str] | N
         return ("pool", "global pool" if small else "avg-pool") if word in POOLS or small else None
     if word in PADS or cat_terms(node) is not None:
         return ("pad", "pad") if x[:1] != y[:1] else None
-    return ("attention", "attention") if word in ATTENTION else None
+    attends = word in ATTENTION and (word != "softmax" or _weighs(node))
+    return ("attention", "attention") if attends else None
+
+
+def _weighs(node: fx.Node, steps: int = 6) -> bool:
+    """Say whether a softmax gives the weights of a product, and not a gate or probabilities."""
+    for user in node.users if steps else ():
+        word = kind(user)
+        if word in PRODUCTS:
+            return True
+        if (word in VIEWS or word == "dropout") and _weighs(user, steps - 1):
+            return True
+    return False
 
 
 def _conv(

@@ -57,10 +57,9 @@ def network(patient: Patient) -> Iterator[Finding]:
     if patient.expect and not patient.has_outline:
         yield _by_params(patient, patient.expect)
     elif patient.expect:
-        same = config is not None and config.name == patient.expect
-        options = dict(config.options) if config is not None and same else None
+        same = config if config is not None and config.name == patient.expect else None
         other = meant(
-            patient.expect, _inputs(patient), num_classes=classes_of(patient), options=options
+            patient.expect, _inputs(patient), num_classes=classes_of(patient), config=same
         )
         yield _against(patient.expect, patient.outline, other, expected=True)
     elif config is not None:
@@ -68,7 +67,7 @@ def network(patient: Patient) -> Iterator[Finding]:
             config.name,
             _inputs(patient),
             num_classes=classes_of(patient),
-            options=dict(config.options),
+            config=config,
         )
         yield _against(config.name, patient.outline, made, expected=False)
     else:

@@ -10,6 +10,7 @@ from plusx.doctor.identity.boundaries import opens_first
 from plusx.doctor.identity.layer import Layer, words
 from plusx.doctor.identity.outline import Outline
 from plusx.doctor.patient import Patient
+from plusx.zoo import Network
 
 __all__ = ["preact"]
 
@@ -24,7 +25,7 @@ def preact(patient: Patient) -> Iterator[Finding]:
     opened = [row for row in given.rows if opens_first(row.transform)]
     if not opened or not opens_first(given.rows[-1].transform):
         raise NotApplicable("its units do not begin with a norm or an activation")
-    troubles = [*_on_sums(given), *_bare_end(given)]
+    troubles = [*_on_sums(given), *_bare_end(patient, given)]
     yield from troubles
     if not troubles:
         yield Finding(
@@ -66,9 +67,15 @@ def _on_sums(given: Outline) -> Iterator[Finding]:
     )
 
 
-def _bare_end(given: Outline) -> Iterator[Finding]:
-    """Find an end that lacks what each unit begins with."""
+def _bare_end(patient: Patient, given: Outline) -> Iterator[Finding]:
+    """Find an end that lacks what each unit begins with.
+
+    Wrong is that of a network which is known to have it; somebody's own may do without, and one
+    block that runs again and again has no norm to come after the last time.
+    """
     last = given.rows[-1]
+    if _again(given):
+        return
     opening = {layer.kind for layer in _opening(last.transform)}
     lacking = [kind for kind in ("norm", "act") if kind in opening - {x.kind for x in given.end}]
     if len(last.y) != 3 and "norm" not in lacking:
@@ -79,7 +86,7 @@ def _bare_end(given: Outline) -> Iterator[Finding]:
     said = " and ".join(named[kind] for kind in lacking)
     yield Finding(
         check=CHECK,
-        verdict="wrong" if "norm" in lacking else "warning",
+        verdict="wrong" if "norm" in lacking and _known(patient) else "warning",
         title=f"No {said} between the last sum and the head",
         figure=f"after the last unit: {words(given.end)}",
         threshold=f"He et al. 2016, appendix: {words(_opening(last.transform))} first",
@@ -90,6 +97,24 @@ def _bare_end(given: Outline) -> Iterator[Finding]:
         next=f"put {words(_opening(last.transform))} between the last unit and the pooling",
         weight=3,
     )
+
+
+def _again(given: Outline) -> bool:
+    """Say whether the last unit's weights are those of the unit before it."""
+    last, before = given.rows[-1], given.rows[-2] if len(given.rows) > 1 else None
+    places = [layer.place for layer in last.convs]
+    return (
+        before is not None
+        and all(places)
+        and bool(places)
+        and places == [x.place for x in before.convs]
+    )
+
+
+def _known(patient: Patient) -> bool:
+    """Say whether it is known what network was meant: by a name, or by its origin."""
+    model = patient.model
+    return bool(patient.expect) or (isinstance(model, Network) and model.config is not None)
 
 
 def _opening(transform: tuple[Layer, ...]) -> tuple[Layer, ...]:

@@ -11,6 +11,8 @@ from plusx.doctor.patient import Patient
 __all__ = ["stem"]
 
 CHECK = "identity.stem"
+FEW = 6
+"""Layers of a stem that are named; the largest of the zoo's and of torchvision's has six."""
 
 
 def stem(patient: Patient) -> Iterator[Finding]:
@@ -30,7 +32,7 @@ def stem(patient: Patient) -> Iterator[Finding]:
     side = given.x[-1]
     figures = (
         f"{len(blind)} of {len(wide)} convolutions have a map of 1x1 to look at; images of {side} "
-        f"pixels, {_after(given)} after the stem ({words(given.stem)})"
+        f"pixels, {_after(given)} after the stem ({words(given.stem, most=FEW)})"
     )
     if not blind:
         yield Finding(

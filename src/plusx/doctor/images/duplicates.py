@@ -54,6 +54,7 @@ _THRESHOLD = (
 def _codes(images: Tensor) -> list[bytes]:
     """Return a hash of each image; none of those that have one value all over."""
     flat = images.flatten(1).cpu()
+    flat = flat.float() if flat.is_floating_point() else flat  # NumPy has no bfloat16
     plain = (flat == flat[:, :1]).all(1).tolist()
     rows = flat.numpy()
     return [

@@ -22,8 +22,9 @@ FEW = 32  # labels, to tell by
 
 def network(patient: Patient) -> Iterator[Finding]:
     """Compare a network's guesses with its labels, as they are, moved, and with swapped colours."""
-    x, y = inputs(patient.material), patient.material.y
-    if y is None or patient.num_classes < 2 or int(y.max()) >= patient.num_classes:
+    x, y = inputs(patient.material).to(patient.material.x.dtype), patient.material.labels
+    classes = patient.num_classes
+    if y is None or classes < 2 or not 0 <= int(y.min()) <= int(y.max()) < classes:
         raise NotApplicable("there are no labels of the network's classes")
     count = _count(patient)
     x, y = x[:count], y[:count]

@@ -24,26 +24,62 @@ def scale(patient: Patient) -> Iterator[Finding]:
     """Look at mean and deviation of what the first layer with weights gets."""
     inputs(patient.material)
     x = _first_input(patient)
+    what = "images" if patient.material.x.dim() == 4 else "inputs"
+    if x is None:
+        yield Finding(
+            check="images.scale",
+            verdict="fine",
+            title=f"A norm takes mean and deviation of the {what} out",
+            threshold="a norm that gets the input as it is, before any layer with weights",
+        )
+        return
     mean, std = _per_channel(x)
     figure = f"mean {_said(mean)}, deviation {_said(std)}"
     if max(mean.abs().max(), std.max()) > FAR or std.max() < TINY:
-        yield _raw(figure, "wrong", "The images reach the network without being normalised")
-    elif x.min() >= 0 and x.max() <= 1 and bool(((x > 0) & (x < 1)).any()):
-        yield _raw(figure, "warning", "The images lie between 0 and 1, their mean is not taken out")
+        title = f"The {what} reach the network without being normalised"
+        yield _raw(figure, "wrong", title, _why(mean, std))
+    elif what == "images" and _within_one(x):
+        title = "The images lie between 0 and 1, their mean is not taken out"
+        yield _raw(figure, "warning", title, _why(mean, std))
     elif (gap := _gap(patient)) > 1:
         yield _raw(
             f"mean and deviation lie {gap:.1f} times as far apart as they may",
             "wrong",
-            "Test images are normalised in another way than training images",
+            f"Test {what} are normalised in another way than training {what}",
+            "what the network learned at one scale is asked at another",
         )
     else:
         yield Finding(
             check="images.scale",
             verdict="fine",
-            title="The images are normalised",
+            title=f"The {what} are normalised",
             figure=figure,
             threshold=_THRESHOLD,
         )
+
+
+def _within_one(x: Tensor) -> bool:
+    """Whether there are images between 0 and 1, and not of these two alone."""
+    return bool(x.min() >= 0) and bool(x.max() <= 1) and bool(((x > 0) & (x < 1)).any())
+
+
+def _why(mean: Tensor, std: Tensor) -> str:
+    """Say how these numbers differ from those of mean 0 and deviation 1 that weights are drawn for.
+
+    LeCun et al. 1998, "Efficient backprop", section 4.3.
+    """
+    offset, spread = float(mean.abs().max()), float(std.max())
+    if offset > 3 * spread:
+        times = f"{offset / max(spread, 1e-9):.0f} times larger than what differs between inputs"
+        return f"the first layer sees an offset {times}"
+    if spread > FAR:
+        return f"the numbers are {spread:.0f} times larger than the first layer is drawn for"
+    if spread < TINY:
+        return f"the numbers are {1 / max(spread, 1e-9):.0f} times smaller than it is drawn for"
+    return (
+        f"an offset of {offset / max(spread, 1e-9):.1f} deviations that all have in common: the "
+        "first layer's weights are pulled one way, and learning is slower"
+    )
 
 
 _THRESHOLD = (
@@ -83,23 +119,35 @@ def _flat(x: Tensor) -> list[int]:
     return (deviation <= CONSTANT * deviation.max()).nonzero().flatten().tolist()
 
 
-def _first_input(patient: Patient) -> Tensor:
-    """Return what the first layer with weights gets: a network may normalise by itself."""
+def _first_input(patient: Patient) -> Tensor | None:
+    """Return what the first layer with weights gets: a network may normalise by itself.
+
+    None where a norm gets the input as it is: what it makes of it is seen in training alone.
+    """
+    norms = nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm
     layers = {
         name: module
         for name, module in patient.model.named_modules()
-        if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
+        if isinstance(module, nn.Linear | nn.modules.conv._ConvNd | norms)
     }
     seen: list[Tensor] = []
+    first: list[str] = []  # a norm that gets the input itself
+    given = patient.x.flatten()
 
     def see(name: str, x: object, y: object) -> None:
         if isinstance(x, Tensor) and x.is_floating_point():
+            if isinstance(layers[name], norms):
+                if x.numel() != patient.x.numel() or not torch.equal(x.flatten(), given):
+                    return
+                first.append(name)
             seen.append(x.detach().float())
             raise _Enough
 
     # _Enough, or whatever somebody's code raises before, is no matter here
     with suppress(Exception), evaluating(patient.model), torch.no_grad(), watch(layers, see):
         patient.model(patient.x, *patient.context(patient.x))
+    if first:
+        return None
     return seen[0] if seen else patient.x.float()
 
 
@@ -118,8 +166,8 @@ def _gap(patient: Patient) -> float:
     if test is None or len(test) < 16 or len(patient.material.x) < 16:
         return 0.0
     (mean, std), (other, other_std) = (
-        _per_channel(patient.material.x[:MOST]),
-        _per_channel(test[:MOST]),
+        _per_channel(patient.material.x[:MOST].float()),
+        _per_channel(test[:MOST].float()),
     )
     low, high = torch.minimum(std, other_std), torch.maximum(std, other_std)
     alive = low > 1e-3 * high.max()  # a constant channel is another question's
@@ -131,7 +179,7 @@ def _said(values: Tensor) -> str:
     return ", ".join(f"{v:.2f}" for v in values.tolist())
 
 
-def _raw(figure: str, verdict: str, title: str) -> Finding:
+def _raw(figure: str, verdict: str, title: str, why: str) -> Finding:
     return Finding(
         check="images.scale",
         verdict="wrong" if verdict == "wrong" else "warning",
@@ -140,7 +188,8 @@ def _raw(figure: str, verdict: str, title: str) -> Finding:
         threshold=_THRESHOLD,
         place="input",
         cause="not normalised",
-        why="the first layer sees an offset many times larger than what differs between images",
-        next="subtract the training images' mean and divide by their deviation, channel by channel",
+        why=why,
+        next="subtract the training split's mean and divide by its deviation, channel by channel, "
+        "or column by column",
         weight=3,
     )

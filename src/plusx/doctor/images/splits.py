@@ -43,7 +43,7 @@ def labelled(material: Material) -> list[Labelled]:
     ]
     given = ((GIVEN, material.x, material.y), ("test input", material.test_x, material.test_y))
     found += [
-        Labelled(where, x.detach().cpu(), y.cpu(), ())
+        Labelled(where, x.detach().cpu().float(), y.cpu(), ())
         for where, x, y in given
         if x is not None and y is not None and _classifies(x, y)
     ]

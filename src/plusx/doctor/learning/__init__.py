@@ -1,7 +1,10 @@
 """Section "learning": can it learn, and does the way it is trained let it?"""
 
 from plusx.doctor.check import Check
+from plusx.doctor.learning.bounded import bounded
+from plusx.doctor.learning.broadcast import broadcast
 from plusx.doctor.learning.gradients import steps_apart
+from plusx.doctor.learning.labels import labels
 from plusx.doctor.learning.logits import logits_wanted
 from plusx.doctor.learning.modes import evaluates, trains
 from plusx.doctor.learning.noise import noise
@@ -10,6 +13,7 @@ from plusx.doctor.learning.optimizer import decay, has_all
 from plusx.doctor.learning.probe import probe
 from plusx.doctor.learning.rates import rates
 from plusx.doctor.learning.reduction import reduction
+from plusx.doctor.learning.shuffled import shuffled
 from plusx.doctor.learning.small_batches import small_batches
 from plusx.doctor.learning.updates import updates
 
@@ -17,6 +21,10 @@ __all__ = ["CHECKS"]
 
 CHECKS = (
     Check("learning.optimizer", "Does the optimizer have every parameter that learns?", has_all),
+    Check("learning.labels", "Are the labels classes of the network?", labels),
+    Check("learning.shuffled", "Does the loader mix the classes?", shuffled),
+    Check("learning.bounded", "Has the loss a lower end, at right answers?", bounded),
+    Check("learning.broadcast", "Is every output held against its own target?", broadcast),
     Check("learning.logits", "Does the loss take what the network answers?", logits_wanted),
     Check("learning.reduction", "Is the loss a mean over the batch?", reduction),
     Check("learning.steps", "Does a step move the weights and forget the last one?", steps_apart),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from plusx.doctor.finding import Finding
 from plusx.doctor.learning.steps import need_step, present_rate, raised, take_step
 from plusx.doctor.learning.steps import weights as all_weights
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient, copied
 
 __all__ = ["steps_apart"]
@@ -24,6 +25,7 @@ def steps_apart(patient: Patient) -> Iterator[Finding]:
     step on both. A third copy, treated as the second, tells what chance does.
     """
     need_step(patient)
+    need_targets(patient)
     model, optimizer = patient.fresh()
     assert optimizer is not None
     if not present_rate(optimizer):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from plusx.branch import DropPath, Shake, ShakeDrop
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.steps import need_step, take_step
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient
 from plusx.tape import watch
 
@@ -65,6 +66,7 @@ def _modes(model: nn.Module, call: Callable[[], object]) -> _Modes:
 def trains(patient: Patient) -> Iterator[Finding]:
     """Watch the modes of the layers while the caller's step runs."""
     need_step(patient)
+    need_targets(patient)
     model, optimizer = patient.fresh()
     assert optimizer is not None
     given = model.training

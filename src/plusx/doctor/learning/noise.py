@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.finding import Finding, NotApplicable, TooLong
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient
 from plusx.train.noise import noise_scale
 
@@ -30,17 +31,18 @@ def noise(patient: Patient) -> Iterator[Finding]:
 
     A batch norm sees the few in both, so that they are gradients of the same loss.
     """
-    x, y = patient.material.x, patient.material.y
+    x, y = patient.material.x, patient.material.labels
     need = PART * PARTS * FEWEST
     if not patient.material.real or y is None or len(x) < need:
         raise NotApplicable(f"there are fewer than {need} labelled images; give data")
     if patient.material.context:
         raise NotApplicable("the network takes more than images")
     number_of_answers(patient)
+    need_targets(patient)
     seconds = seconds_for(patient, SHARE)
     fits = affordable(patient, x[:PART], seconds=seconds / (PARTS * FEWEST))
     if fits.shape != x[:PART].shape:
-        raise NotApplicable("a step takes too long for this budget")
+        raise TooLong("a step takes too long for this budget")
     found = noise_scale(_groups(patient, seconds=seconds), small=PART, parts=PARTS)
     if found is None:
         raise NotApplicable("the noise is not clear from so few gradients")
@@ -67,7 +69,7 @@ def noise(patient: Patient) -> Iterator[Finding]:
 
 def _groups(patient: Patient, *, seconds: float) -> list[tuple[float, float]]:
     """Return for each group the mean |g|^2 of its parts, and |g|^2 of their mean."""
-    x, y = patient.material.x, patient.material.y
+    x, y = patient.material.x, patient.material.labels
     assert y is not None
     end, groups = patient.budget.taken + seconds, []
     order = torch.randperm(len(x))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.finding import Finding, NotApplicable, TooLong
 from plusx.doctor.learning.answers import are_shares, number_of_answers, surprise
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.patient import Patient
@@ -52,10 +52,10 @@ def one_batch(patient: Patient) -> Iterator[Finding]:
     seconds = seconds_for(patient, SHARE)
     count = number_of_answers(patient)
     x = affordable(patient, patient.x, seconds=seconds / 25)
-    if len(x) < 2 or not _differ(x):
-        raise NotApplicable(
-            "the images are all alike" if len(x) > 1 else "a step takes too long for this budget"
-        )
+    if len(x) < 2:
+        raise TooLong("a step takes too long for this budget")
+    if not _differ(x):
+        raise NotApplicable("the images are all alike")
     labels = torch.arange(len(x)) % count
     constant = math.log(min(len(x), count))
     attempts = _learn(patient, x, labels, seconds=seconds, goal=NEAR_ZERO * constant)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from plusx.doctor.finding import NotApplicable
 from plusx.doctor.learning.steps import take_step
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient, evaluating
 from plusx.tape import watch
 
@@ -27,9 +28,12 @@ def output_of_step(patient: Patient, *, times: int = 1) -> Seen:
 
     So every image has a gradient, also of a network that knows them all.
     """
+    need_targets(patient)
     model, optimizer = patient.fresh()
     if optimizer is None:
         raise NotApplicable("the optimizer is not known; give training=Training(optimizer=...)")
+    if patient.material.y is not None and patient.material.labels is None:
+        raise NotApplicable("the targets are no classes")
     with evaluating(model), torch.no_grad():
         labels = patient.logits(model, patient.x[:4]).argmin(1)
     seen: list[Tensor] = []

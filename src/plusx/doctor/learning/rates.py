@@ -6,22 +6,25 @@ nothing is carried over from the rate before and the images make no noise.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from plusx.doctor.finding import Chart, Finding, NotApplicable
+from plusx.doctor.finding import Chart, Finding, NotApplicable, TooLong
 from plusx.doctor.learning.answers import number_of_answers
+from plusx.doctor.learning.bounded import need_bounded
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.learning.steps import loss_of, present_rate, raised, take_step
+from plusx.doctor.learning.targets import need_targets
+from plusx.doctor.learning.usual import low_but_usual
 from plusx.doctor.patient import Patient
 
 __all__ = ["Sweep", "judged", "rates"]
 
 CHECK = "learning.rate"
-SHARE = 0.12  # of the budget: 7.2 s of a minute
+SHARE = 0.2  # of the budget: 12 s of a minute
 STEPS = 10  # at each rate
 FACTORS = (1.0, 1e-2, 1e2, 1e-1, 1e1, 1e-3, 1e3)  # of the present rate, the most telling first
 USUAL = 0.1  # SGD's, with momentum, where no optimizer is given
@@ -33,7 +36,7 @@ class Sweep:
     """The loss before any step, and after some at each multiple of the present rate."""
 
     first: float
-    after: Mapping[float, float]
+    after: dict[float, float]
 
     def fall(self, factor: float) -> float:
         """Return how far the loss falls, as a share of the best; -inf where it is not finite."""
@@ -83,20 +86,22 @@ def rates(patient: Patient) -> Iterator[Finding | Chart]:
     seconds = seconds_for(patient, SHARE)
     if patient.training is None or patient.training.loss is None:
         number_of_answers(patient)
+    need_targets(patient)
+    need_bounded(patient)
     x, labels = _spread(patient)
     x = affordable(patient, x, seconds=seconds / (STEPS * 5))
     if len(x) < 2:
-        raise NotApplicable("a step takes too long for this budget")
+        raise TooLong("a step takes too long for this budget")
     rate = present_rate(_fresh(patient)[1])
     if not rate:
         raise NotApplicable("the learning rate is 0")
     sweep = _sweep(patient, x, labels[: len(x)], seconds=seconds)
     if len(sweep.after) < 3:
-        raise NotApplicable(f"only {len(sweep.after)} rates could be tried in {seconds:.0f} s")
+        raise TooLong(f"only {len(sweep.after)} rates could be tried in {seconds:.0f} s")
     yield _chart(sweep, rate, given=patient.optimizer is not None)
     if not sweep.lowers:
         raise NotApplicable(f"no rate from {min(sweep.after) * rate:.1g} on lowers the loss")
-    yield _finding(sweep, rate, given=patient.optimizer is not None)
+    yield _finding(sweep, rate, *_judged(patient, sweep, rate))
 
 
 def _spread(patient: Patient) -> tuple[Tensor, Tensor]:
@@ -115,16 +120,27 @@ def _fresh(patient: Patient) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def _sweep(patient: Patient, x: Tensor, labels: Tensor, *, seconds: float) -> Sweep:
     end = patient.budget.taken + seconds
-    first, after = _loss(patient, patient.fresh()[0], x, labels), {}
-    for factor in FACTORS:
+    sweep = Sweep(_loss(patient, patient.fresh()[0], x, labels), {})
+    waiting = list(FACTORS)
+    while waiting:
+        late = patient.budget.taken > end
+        factor = _between(sweep) if late else waiting[0]
+        if factor not in waiting:
+            break
+        waiting.remove(factor)
         model, optimizer = _fresh(patient)
         raised(optimizer, factor)
         for _ in range(STEPS):
             take_step(patient, model, optimizer, x, labels)
-        after[factor] = _loss(patient, model, x, labels)
-        if patient.budget.taken > end:
-            break
-    return Sweep(first, after)
+        sweep.after[factor] = _loss(patient, model, x, labels)
+    return sweep
+
+
+def _between(sweep: Sweep) -> float | None:
+    """Return the multiple next to the present rate that may be good where the one beyond it is."""
+    if len(sweep.after) < 3:
+        return None
+    return {"rate too high": 0.1, "rate too low": 10.0}.get(judged(sweep)[1])
 
 
 def _loss(patient: Patient, model: nn.Module, x: Tensor, labels: Tensor) -> float:
@@ -133,18 +149,27 @@ def _loss(patient: Patient, model: nn.Module, x: Tensor, labels: Tensor) -> floa
         return float(loss_of(patient)(patient.logits(model, x), labels))
 
 
-def _finding(sweep: Sweep, rate: float, *, given: bool) -> Finding:
-    verdict, cause = judged(sweep) if given else ("fine", "")
+def _judged(patient: Patient, sweep: Sweep, rate: float) -> tuple[str, str]:
+    if patient.optimizer is None:
+        return "", ""
+    verdict, cause = judged(sweep)
+    usual = cause == "rate too low" and low_but_usual(patient, patient.optimizer, rate)
+    return ("fine", "") if usual else (verdict, cause)
+
+
+def _finding(sweep: Sweep, rate: float, verdict: str, cause: str) -> Finding:
     low, high = min(sweep.good) * rate, max(sweep.good) * rate
     span = f"{low:.1g}" + (f" to {high:.1g}" if high > low else "")
     after = sweep.after[1.0]
     ends = f"{after:.3g}" if math.isfinite(after) else "no finite number"
-    title = "The learning rate lowers the loss" if given else "Some learning rates lower the loss"
+    title = "The learning rate lowers the loss" if verdict else "Some learning rates lower the loss"
+    if verdict and not sweep.fall(1.0) > 0:
+        title = "The learning rate is near those that lower the loss"
     if cause:
         title = f"The learning rate of {rate:.2g} is far too {cause.rpartition(' ')[2]}"
     return Finding(
         check=CHECK,
-        verdict=verdict,  # type: ignore[arg-type]
+        verdict=verdict or "fine",  # type: ignore[arg-type]
         title=title,
         figure=f"at {rate:.2g} {STEPS} steps on a batch take the loss from {sweep.first:.3g} to "
         f"{ends}; it falls furthest at {span}",

@@ -10,6 +10,7 @@ from torch import Tensor
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.output import output_of_step
+from plusx.doctor.learning.targets import need_targets
 from plusx.doctor.patient import Patient, evaluating
 
 __all__ = ["reduction"]
@@ -34,6 +35,7 @@ def reduction(patient: Patient) -> Iterator[Finding]:
     if training is None or (training.loss is None and training.step is None):
         raise NotApplicable("the loss is not known; give training=Training(loss=...)")
     number_of_answers(patient)
+    need_targets(patient)
     if training.step is None and training.loss is not None:
         counts = _of_loss(patient, training.loss)
     else:
@@ -77,7 +79,8 @@ def _of_loss(patient: Patient, loss: Loss) -> _Counts:
     """
     with evaluating(patient.model), torch.no_grad():
         answers = patient.logits(patient.model, patient.x[:8]).float()
-    labels = answers.argmin(1)
+    classes = patient.material.y is None or patient.material.labels is not None
+    labels = answers.argmin(1) if classes else patient.y[:8]
     logits = answers.clone().requires_grad_()
     told = loss(logits, labels)
     (gradient,) = torch.autograd.grad(told.sum(), logits)

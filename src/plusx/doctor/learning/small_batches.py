@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.finding import Finding, NotApplicable, TooLong
 from plusx.doctor.learning.spare import affordable, seconds_for
 from plusx.doctor.patient import Patient
 from plusx.parts import group_norm
@@ -36,7 +36,7 @@ def small_batches(patient: Patient) -> Iterator[Finding]:
     seconds = seconds_for(patient, SHARE)
     passes = DRAWS * (len(SIZES) + 1)
     if len(affordable(patient, patient.x, seconds=3 * seconds / passes)) < len(patient.x):
-        raise NotApplicable(f"{passes} passes take too long for this budget")
+        raise TooLong(f"{passes} passes take too long for this budget")
     found = {size: _noise(patient, patient.model, size) for size in SIZES}
     size = patient.training.batch_size if patient.training is not None else None
     at = min(SIZES, key=lambda each: abs(each - (size or max(SIZES))))

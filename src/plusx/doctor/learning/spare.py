@@ -25,14 +25,15 @@ def affordable(patient: Patient, x: Tensor, *, seconds: float) -> Tensor:
     """
     each = _seconds_an_image(patient, x[:2], at_most=seconds)
     for count in (16, 8):
-        if 3 * each * min(count, len(x)) <= seconds:
+        if count <= patient.at_once and 3 * each * min(count, len(x)) <= seconds:
             return x[:count]
     if x.dim() == 4 and x.is_floating_point() and min(x.shape[-2:]) > SIDE:
         small = F.interpolate(x[:8].float(), size=(SIDE, SIDE), mode="bilinear", antialias=True)
         small = small.to(x.dtype)
         if 3 * len(small) * _seconds_an_image(patient, small[:2], at_most=seconds) <= seconds:
             return small
-    return x[:4] if 3 * each * 4 <= seconds else x[:0]
+    count = min(4, patient.at_once)
+    return x[:count] if 3 * each * count <= seconds else x[:0]
 
 
 def _seconds_an_image(patient: Patient, x: Tensor, *, at_most: float) -> float:

@@ -67,7 +67,7 @@ def _of_rate(found: Past, figure: str) -> Finding | None:
         if word == "high"
         else "so short steps lead nowhere",
         next=f"--learning-rate {usual:.1g}, or let `plusx train --find-lr` look for one",
-        weight=2,
+        weight=3,
     )
 
 

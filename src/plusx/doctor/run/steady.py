@@ -23,7 +23,7 @@ def steady(patient: Patient) -> Iterator[Finding]:
     ended = found.test is None and "was not finite" in found.log
     if ended or back or not all(map(math.isfinite, values)):
         figure = f"{back} times back to a checkpoint" if back else "a loss that is not a number"
-        yield _unstable("wrong", "The loss went astray", figure, weight=2)
+        yield _unstable("wrong", "The loss went astray", figure, weight=3)
         return
     if not found.epochs:
         raise NotApplicable("the run has not ended its first epoch")

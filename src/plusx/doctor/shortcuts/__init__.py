@@ -1,6 +1,7 @@
 """Section "shortcuts": does each unit carry its input, and add to it?"""
 
 from plusx.doctor.check import Check
+from plusx.doctor.shortcuts.doubled import doubled
 from plusx.doctor.shortcuts.equation import equation
 from plusx.doctor.shortcuts.gradient import gradient
 from plusx.doctor.shortcuts.overwritten import overwritten
@@ -16,5 +17,6 @@ CHECKS = (
     Check("shortcuts.row", "Has every block of the row a skip of its own?", skipped),
     Check("shortcuts.ends", "Does every skip start and end with its block?", source),
     Check("shortcuts.overwritten", "Is what a skip carries left as it is?", overwritten),
+    Check("shortcuts.doubled", "Does a sum add a value to itself?", doubled),
     Check("shortcuts.share", "How much does each unit add to what it carries?", share),
 )

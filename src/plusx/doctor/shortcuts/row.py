@@ -20,7 +20,7 @@ from plusx.unit import declared_units
 if TYPE_CHECKING:
     from plusx.doctor.patient import Patient
 
-__all__ = ["Layers", "Link", "Row", "heavy", "is_sum", "make_row"]
+__all__ = ["Layers", "Link", "Row", "graph_of", "heavy", "is_sum"]
 
 Layers = tuple[str, ...]
 """What a piece of a graph is made of: layers with parameters, in order, without their widths."""
@@ -97,13 +97,15 @@ def is_sum(link: Link) -> bool:
     return cat_terms(link.join.y) is None
 
 
-def make_row(patient: "Patient") -> Row:
-    """Trace the network in the mode that it has; raise `NotApplicable` where that cannot be."""
-    patient.need_units()
+def graph_of(patient: "Patient") -> tuple[Traced, Sequence[object]]:
+    """Trace the network in the mode that it has; also return the inputs of that pass.
+
+    Raises `NotApplicable` where that cannot be.
+    """
     inputs = (patient.x[:2] if not patient.material.context else patient.x,)
     inputs += patient.material.context  # type: ignore[assignment]
     ours = bool(declared_units(patient.model)) and not patient.material.context
     try:  # torch.export is asked for foreign networks only: it is slow, and ours say their units
-        return Row(trace(patient.model, None if ours else inputs), inputs)
+        return trace(patient.model, None if ours else inputs), inputs
     except InputError as error:
         raise NotApplicable(f"its graph cannot be seen: {str(error).splitlines()[0]}") from error

@@ -83,9 +83,8 @@ class Firing(TorchFunctionMode):
 def _fired(after: str, kind: str, y: Tensor) -> Fired:
     dim = 2 if y.dim() == 3 else min(1, y.dim() - 1)  # (B, C, ...), (B, steps, C)
     rows = y.movedim(dim, 0).flatten(1) if y.dim() > 1 else y.reshape(-1, 1)
-    seen = Fired(
-        after, kind, rows.shape[0], rows.shape[1], float(y.mean()), float(y.std(correction=0))
-    )
+    std = float(y.std(correction=0))  # of a single value, too
+    seen = Fired(after, kind, rows.shape[0], rows.shape[1], float(y.mean()), std)
     if kind in RECTIFIERS:
         zero = 0.0 if kind.startswith("relu") else FADED
         return replace(seen, dead=float((rows.abs().amax(1) <= zero).float().mean()))

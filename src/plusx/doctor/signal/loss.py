@@ -16,9 +16,11 @@ ABOVE = 12.0
 def loss(patient: Patient) -> Iterator[Finding]:
     """Compare the loss of an untrained network with ln(classes)."""
     new = untrained(patient.model)
-    labelled = patient.material.real and patient.material.y is not None
+    labelled = patient.material.real and patient.material.labels is not None
     if new is False or (new is None and not labelled):
         raise NotApplicable("only the loss of a network that is not trained yet says something")
+    if patient.material.y is not None and patient.material.labels is None:
+        raise NotApplicable("the targets are no classes")
     passing = patient.passing
     if passing.classes < 2:
         raise NotApplicable("the network does not give logits, (batch, classes)")

@@ -134,7 +134,7 @@ def _measure(patient: "Patient", model: nn.Module) -> Passing:
         normed=frozenset(firing.normed),
         loss=float(loss.detach()),
         classes=y.shape[1] if y.dim() == 2 else 0,
-        spread=float(y.detach().std()),
+        spread=float(y.detach().std(correction=0)),
     )
 
 
@@ -148,7 +148,8 @@ def _labels(patient: "Patient") -> Tensor | None:
 def _loss(y: Tensor, labels: Tensor | None) -> Tensor:
     if labels is not None and y.dim() == 2 and y.shape[1] > 1 and labels.dim() == 1:
         labels = labels[: len(y)]
-        fit = not labels.is_floating_point() and int(labels.max()) < y.shape[1]
+        classes = not labels.is_floating_point() and int(labels.max()) < y.shape[1]
+        fit = classes and int(labels.min()) >= 0
         if fit and len(labels) == len(y):
             return F.cross_entropy(y, labels)
     return (y * torch.randn_like(y)).mean()

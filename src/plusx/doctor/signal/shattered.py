@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from plusx.doctor.finding import Chart, Finding, NotApplicable
+from plusx.doctor.finding import Chart, Finding, NotApplicable, TooLong
 from plusx.doctor.patient import Patient
 
 __all__ = ["shattered"]
@@ -32,16 +32,19 @@ def shattered(patient: Patient) -> Iterator[Finding | Chart]:
     if not x.is_floating_point() or len(x) < 2 or patient.material.context:
         raise NotApplicable("the inputs have no line between them")
     if patient.budget.left < SECONDS:
-        raise NotApplicable("there is no time left for it")
+        raise TooLong("there is no time left for it")
     points = min(POINTS, max(4, PIXELS // math.prod(x.shape[2:])))
     steps = STEP * torch.arange(points, device=x.device).to(x.dtype)
     steps = steps.reshape(-1, *(1,) * (x.dim() - 1))
     line = ((1 - steps) * x[:1] + steps * x[1:2]).requires_grad_()
     others = x[2 : 2 + points].detach()  # the line alone has hardly a deviation to normalise by
-    y = patient.logits(_normalising(patient.model), torch.cat((line, others)))[:points]
-    weights = torch.linspace(-1, 1, y[0].numel(), device=y.device, dtype=y.dtype)
-    (grad,) = torch.autograd.grad((y.flatten(1) * weights).sum(), line)
-    likeness = _by_distance(grad.flatten(1))
+    y = patient.logits(_normalising(patient.model), torch.cat((line, others)))
+    if y.dim() == 0 or len(y) != points + len(others):
+        raise NotApplicable("the output has not one row for each input")
+    y = y[:points].reshape(points, -1)
+    weights = torch.linspace(-1, 1, y.shape[1], device=y.device, dtype=y.dtype)
+    grad = _input_gradient((y * weights).sum(), line)
+    likeness = None if grad is None else _by_distance(grad.flatten(1))
     if likeness is None:
         raise NotApplicable("the inputs get no gradient")
     near = float(likeness[0])
@@ -82,6 +85,13 @@ def _normalising(model: nn.Module) -> nn.Module:
         if isinstance(module, _BatchNorm):
             module.train()
     return model
+
+
+def _input_gradient(y: Tensor, x: Tensor) -> Tensor | None:
+    """Return dy/dx; None where it is cut off, as behind a backbone without gradients."""
+    if not y.requires_grad:
+        return None
+    return torch.autograd.grad(y, x, allow_unused=True)[0]
 
 
 def _by_distance(grad: Tensor) -> Tensor | None:

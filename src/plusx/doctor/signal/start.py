@@ -45,6 +45,10 @@ def start(patient: Patient) -> Iterator[Finding]:
     ]
     if not found:
         raise NotApplicable("the network has no convolution and no linear layer")
+    broken = [w for w in found if not math.isfinite(w.rms)]
+    if broken:
+        yield _broken(broken, len(found))
+        return
     zero = _idle_zeros(patient, [w for w in found if w.rms == 0])
     alike = [w for w in found if w.alike]
     drawn = [w for w in found if w.rms > 0 and not w.alike]
@@ -83,7 +87,7 @@ _HEALTHY = (
 def _measured(name: str, layer: nn.Module) -> _Weight:
     weight = layer.weight
     assert isinstance(weight, Tensor)
-    rows = weight.detach().float().flatten(1)
+    rows = weight.detach().double().flatten(1)
     groups = getattr(layer, "groups", 1)
     kernel = math.prod(weight.shape[2:])
     fan_in, fan_out = rows.shape[1], rows.shape[0] * kernel
@@ -131,6 +135,21 @@ def _ends(patient: Patient) -> set[nn.Module]:
     return found
 
 
+def _broken(broken: Sequence[_Weight], count: int) -> Finding:
+    return Finding(
+        check=CHECK,
+        verdict="wrong",
+        title="Weights are no numbers",
+        figure=f"not finite in {len(broken)} of {count} layers",
+        threshold="finite weights",
+        place=broken[0].name,
+        cause="not finite",
+        why="a step of training made them so, or the file that they were read from",
+        next="take weights of before; train with a lower rate or --clip 1",
+        weight=3,
+    )
+
+
 def _zero(zero: Sequence[_Weight], count: int) -> Finding:
     return Finding(
         check=CHECK,
@@ -176,7 +195,7 @@ def _large(large: Sequence[_Weight], grown: float, count: int) -> Finding:
         cause="initialised too large",
         why="signals grow from layer to layer, activations saturate and the first loss is huge",
         next="draw them by He's law, standard deviation sqrt(2 / fan_in)",
-        weight=3,
+        weight=3 if grown == 1 else 2,  # training may have made them so
     )
 
 

@@ -1,10 +1,12 @@
 """path/to/file.py:factory and package.module:factory: somebody's own code, run because named."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from torch import nn
 
@@ -43,32 +45,55 @@ def _of_file(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None, "a file that ends in .py has a loader"
     module = module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)  # dataclasses look their module up
-    try:
+    with _somebodys(str(path), f"{path} cannot be run: "):
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"{path} cannot be run: {_said(error)}") from error
     return module
 
 
 def _of_name(name: str) -> ModuleType:
     """Import a module, from the folder that we are in too, as `python -m` would."""
     sys.path.insert(0, str(Path.cwd()))
-    try:
+    with _somebodys(name, f"{name} cannot be imported: "):
         return import_module(name)
+
+
+@contextmanager
+def _somebodys(name: str, failed: str, hint: str = "") -> Iterator[None]:
+    """Run somebody's code, as a program without arguments; whatever ends it is an `InputError`."""
+    words, sys.argv = sys.argv, [name]
+    try:
+        yield
+    except SystemExit as stop:
+        raise InputError(
+            f"the code of {name} ends the program (exit status {stop.code}); what reads arguments "
+            'or exits belongs under if __name__ == "__main__"'
+        ) from stop
     except Exception as error:
-        raise InputError(f"{name} cannot be imported: {_said(error)}") from error
+        raise InputError(f"{failed}{type(error).__name__}: {_first_line(error)}{hint}") from error
+    finally:
+        sys.argv = words
 
 
 def _found(module: ModuleType, name: str, where: str) -> object:
     found: object = module
     for part in name.split("."):
-        names = [each for each in vars(found) if not each.startswith("_")]
         if part not in vars(found):
-            raise InputError(
-                f"{where} has no {part!r}{nearest(part, names)}; it has {', '.join(names[:12])}"
-            )
+            names = list(_own(found, module))
+            has = f"it defines {', '.join(names[:12])}" if names else "it defines no such thing"
+            raise InputError(f"{where} has no {part!r}; {has}{nearest(part, names)}")
         found = vars(found)[part]
     return found
+
+
+def _own(found: object, module: ModuleType) -> Iterator[str]:
+    """Yield the functions and classes that a module or class defines itself, and its networks."""
+    for name, value in vars(found).items():
+        if isinstance(value, type | FunctionType):
+            listed = f"{value.__module__}.".startswith(f"{module.__name__}.")
+        else:
+            listed = isinstance(value, nn.Module)
+        if listed and not name.startswith("_"):
+            yield name
 
 
 def _made(words: str, found: object, asked: Asked) -> nn.Module:
@@ -78,16 +103,12 @@ def _made(words: str, found: object, asked: Asked) -> nn.Module:
         raise InputError(
             f"{words} is of type {type(found).__name__}, expected what makes a network"
         )
-    try:
+    with _somebodys(words, f"{words} raised ", "; its arguments are given as --arg NAME=VALUE"):
         model = found(**asked.arguments)
-    except Exception as error:
-        raise InputError(
-            f"{words} raised {_said(error)}; its arguments are given as --arg NAME=VALUE"
-        ) from error
     if not isinstance(model, nn.Module):
         raise InputError(f"{words} gave {type(model).__name__}, expected a torch.nn.Module")
     return model
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip() or '-').splitlines()[0]}"
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or "-").splitlines()[0]

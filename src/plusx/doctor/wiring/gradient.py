@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, Verdict
 from plusx.doctor.patient import Patient
+from plusx.doctor.wiring.frozen import forgotten, of_layers
 from plusx.doctor.wiring.passes import few, stirred, tensors
 
 __all__ = ["Gradients", "gradient", "gradients"]
@@ -62,10 +63,10 @@ def gradient(patient: Patient) -> Iterator[Finding]:
             cause="unused parameter",
             why="the output does not change with it, and it gets no gradient",
             next="call the layer in forward, or take it out of the network",
-            verdict="wrong" if _of_layers(patient, unused) else "warning",
+            verdict="wrong" if of_layers(patient, unused) else "warning",
         )
     everything = not found.learning
-    frozen = found.frozen if everything else _of_layers(patient, found.frozen)
+    frozen = found.frozen if everything else forgotten(patient, found.frozen)
     if frozen:
         yield _trouble(
             frozen,
@@ -84,17 +85,9 @@ def gradient(patient: Patient) -> Iterator[Finding]:
             figure=f"{len(found.learning)} of {total} parameters; "
             f"{len(found.learning) - len(found.still)} change in a step, {len(found.still)} start "
             f"at gradient zero, {len(found.frozen)} are frozen",
-            threshold="all of them, finite; a fixed table beside the layers may be frozen",
+            threshold="all of them, finite; a fixed table may be frozen, layers that no gradient "
+            "has to pass (a backbone, a teacher), and what the optimizer leaves out",
         )
-
-
-def _of_layers(patient: Patient, names: Sequence[str]) -> list[str]:
-    """Return those of `names` that belong to a layer.
-
-    A parameter beside layers may be a fixed table of positions, or a token for another task.
-    """
-    owners = {name: patient.model.get_submodule(name.rpartition(".")[0]) for name in names}
-    return [name for name, owner in owners.items() if next(owner.children(), None) is None]
 
 
 def gradients(patient: Patient) -> Gradients:
@@ -113,7 +106,8 @@ def gradients(patient: Patient) -> Gradients:
     if missing:
         model, _ = patient.fresh()
         _backward(patient, model.eval())
-        missing = [name for name in missing if model.get_parameter(name).grad is None]
+        parameters = dict(model.named_parameters())
+        missing = [name for name in missing if parameters[name].grad is None]
     return Gradients(tuple(learning), tuple(frozen), tuple(missing), tuple(broken), tuple(still))
 
 
@@ -156,10 +150,11 @@ def _used(patient: Patient, names: tuple[str, ...]) -> set[str]:
     model = stirred(patient)
     before = _outputs(patient, model)
     used: set[str] = set()
+    known = dict(model.named_parameters())
     groups = list(layers.values())
     rest = [name for own in groups[ASKED:] for name in own]
     for own in [*groups[:ASKED], *([rest] if rest else [])]:
-        parameters = [model.get_parameter(name) for name in own]
+        parameters = [known[name] for name in own]
         kept = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():
             for parameter in parameters:

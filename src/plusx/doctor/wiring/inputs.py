@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient, evaluating
-from plusx.doctor.wiring.passes import evaluated, few, stirred
+from plusx.doctor.wiring.passes import few, outputs, stirred, tensors
 
 __all__ = ["inputs"]
 
@@ -20,7 +20,7 @@ TOKENS = 8
 
 
 def inputs(patient: Patient) -> Iterator[Finding]:
-    """Take d(random direction of the output) / d(input), of several inputs, for exact zeros."""
+    """Take d(random direction of all outputs) / d(input), of several inputs, for exact zeros."""
     x = few(patient)
     if not x.is_floating_point():
         yield _tokens(patient, x)
@@ -65,12 +65,13 @@ def _influence(patient: Patient, x: Tensor) -> Tensor:
 def _gradient(patient: Patient, x: Tensor) -> Tensor:
     model = stirred(patient).to(x.dtype)
     x = x.clone().requires_grad_()
-    with evaluating(model):
-        y = patient.logits(model, x)
-    if not y.requires_grad:
-        raise NotApplicable("the output has no gradient")
-    direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(0)).to(y)
-    (gradient,) = torch.autograd.grad(y, x, direction, allow_unused=True)
+    generator = torch.Generator().manual_seed(0)
+    with evaluating(model):  # backward, too: what is checkpointed runs again
+        found = [y for y in tensors(model(x, *patient.context(x))) if y.requires_grad]
+        if not found:
+            raise NotApplicable("the output has no gradient")
+        directions = [torch.randn(y.shape, generator=generator).to(y) for y in found]
+        (gradient,) = torch.autograd.grad(found, x, directions, allow_unused=True)
     if gradient is None:
         raise NotApplicable("no gradient reaches the input")
     return gradient.abs().amax(dim=0)
@@ -96,17 +97,19 @@ def _where(missed: Tensor) -> str:
 def _tokens(patient: Patient, x: Tensor) -> Finding:
     """Change the token at a place in all samples at once: some output must change."""
     model = stirred(patient)
-    before = evaluated(patient, model, x)
-    other = x.roll(1, dims=0)
-    places = [p for p in range(x.shape[1]) if not torch.equal(other[:, p], x[:, p])]
+    model.eval()
+    before = outputs(patient, model, x)
+    rolled = x.roll(1, dims=0)
+    places = [p for p in range(x.shape[1]) if not torch.equal(rolled[:, p], x[:, p])]
     places = places[:: -(-len(places) // TOKENS) or 1]
     if not places:
         raise NotApplicable("the inputs are all alike")
     dead = []
     for place in places:
         changed = x.clone()
-        changed[:, place] = other[:, place]
-        if torch.equal(evaluated(patient, model, changed), before):
+        changed[:, place] = rolled[:, place]
+        after = outputs(patient, model, changed)
+        if all(torch.equal(one, other) for one, other in zip(after, before)):
             dead.append(place)
     return Finding(
         check="wiring.inputs",

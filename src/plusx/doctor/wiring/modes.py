@@ -25,7 +25,7 @@ def modes(patient: Patient) -> Iterator[Finding]:
     model.train()
     before = [buffer.clone() for buffer in model.buffers()]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        _one_output(model(x[:2], *patient.material.context))
+        _one_output(model(x, *patient.context(x)))
         first, second = (patient.logits(model, x) for _ in range(2))
     moved = any(not torch.equal(a, b) for a, b in zip(model.buffers(), before))
     if moved or not torch.equal(first, second):

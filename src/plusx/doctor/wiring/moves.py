@@ -18,7 +18,7 @@ aten = torch.ops.aten
 MAY_MIX = {aten.copy_.default, aten._to_copy.default, aten.index.Tensor, aten.index_put.default}
 MAY_MIX |= {aten.index_put_.default}
 """Copies between devices, and places of a tensor counted on the CPU, run on every device."""
-ERRORS = (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError)
+ERRORS = (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError, AssertionError)
 
 
 def moves(patient: Patient) -> Iterator[Finding]:
@@ -27,33 +27,36 @@ def moves(patient: Patient) -> Iterator[Finding]:
     On "meta" nothing is computed; each operation is asked whether all its tensors have moved, too.
     """
     need_registered(patient.model)
-    trouble = _left_behind(patient) or _other_dtype(patient)
+    left, unseen = _left_behind(patient)
+    trouble = left or _other_dtype(patient)
     hidden = hidden_tensors(patient.model)
     if trouble:
         yield trouble
         return
+    both = "devices or dtypes"
     note = f"; {len(hidden)} tensors are plain attributes, which forward moves" if hidden else ""
     yield Finding(
         check="wiring.moves",
         verdict="fine",
         title="The network moves as a whole",
-        figure=f"no operation meets tensors of two devices or dtypes{note}",
+        figure=f"no operation meets tensors of two {f'dtypes; {unseen}' if unseen else both}{note}",
         threshold="none",
     )
 
 
-def _left_behind(patient: Patient) -> Finding | None:
+def _left_behind(patient: Patient) -> tuple[Finding | None, str]:
+    """Find what stays on the CPU; or say why that cannot be seen."""
     model, _ = patient.fresh()
     hidden = [name for name, t in hidden_tensors(model).items() if t.dim()]
     try:
         _run_moved(patient, model)
     except _TwoDevices as error:
         if hidden and _is_cache(patient):
-            return None
+            return None, ""
         place = _place(model, error)
         own = [name for name in hidden if name.rpartition(".")[0] == place] or hidden
         made = f"{own[0]} is a plain attribute" if own else "forward makes a tensor on the CPU"
-        return Finding(
+        found = Finding(
             check="wiring.moves",
             verdict="wrong",
             title="A tensor stays behind when the network moves",
@@ -65,9 +68,11 @@ def _left_behind(patient: Patient) -> Finding | None:
             next="use register_buffer or nn.Parameter; make new tensors with device=x.device",
             weight=3,
         )
-    except ERRORS:  # it reads values, which "meta" has not: the rest cannot be seen there
-        return None
-    return None
+        return found, ""
+    except ERRORS as error:  # it reads values, which "meta" has not, or is TorchScript
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return None, f'on the device "meta" it does not run: {words}'
+    return None, ""
 
 
 def _run_moved(patient: Patient, model: nn.Module) -> None:
@@ -91,12 +96,16 @@ def _moved(value: object) -> object:
     return value.to("meta") if isinstance(value, Tensor) else value
 
 
+def _doubled(value: object) -> object:
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
 def _other_dtype(patient: Patient) -> Finding | None:
     model, _ = patient.fresh()
     x = few(patient)[:2]
     try:
         with evaluating(model), torch.no_grad():
-            patient.logits(model.double(), x.double() if x.is_floating_point() else x)
+            model.double()(*(_doubled(each) for each in (x, *patient.context(x))))
     except RuntimeError as error:
         if not dtype_words(error):
             return None

@@ -1,6 +1,7 @@
 """Passes through the network that can be compared: of few images, with the same random numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 
 import torch
 from torch import Tensor, nn
@@ -8,29 +9,62 @@ from torch import Tensor, nn
 from plusx.doctor.finding import NotApplicable
 from plusx.doctor.patient import Patient, evaluating
 
-__all__ = ["distance", "evaluated", "evaluates_the_same", "few", "passed", "stirred", "tensors"]
+__all__ = [
+    "distance",
+    "evaluated",
+    "evaluates_the_same",
+    "few",
+    "follows",
+    "outputs",
+    "passed",
+    "stirred",
+    "tensors",
+]
 
 SMALL, LARGE = 1024, 3 * 128 * 128
 """Numbers in an input: up to there a pass costs next to nothing, and from there on seconds."""
+DEPTH = 5
+"""Outputs within outputs; an object may hold itself."""
 
 
 def few(patient: Patient) -> Tensor:
     """Return inputs that are enough to see what is connected with what: 16, 4, of large ones 2."""
+    if patient.material.context:  # it belongs to just these
+        return patient.x
     size = patient.x[0].numel()
     return patient.x[: 16 if size <= SMALL else 4 if size < LARGE else 2]
 
 
-def tensors(y: object) -> Iterator[Tensor]:
+def tensors(y: object, depth: int = DEPTH) -> Iterator[Tensor]:
     """Yield the tensors of floating numbers that a forward gives, in whatever they are packed."""
     if isinstance(y, Tensor):
         if y.is_floating_point():
             yield y
-    elif isinstance(y, Mapping):
-        for value in y.values():
-            yield from tensors(value)
-    elif isinstance(y, Sequence) and not isinstance(y, str):
-        for value in y:
-            yield from tensors(value)
+    elif depth:
+        for value in _inside(y):
+            yield from tensors(value, depth - 1)
+
+
+def _inside(y: object) -> Sequence[object]:
+    """Return what a container holds; of a dataclass or another object its attributes."""
+    if isinstance(y, Mapping):
+        return list(y.values())
+    if isinstance(y, Sequence):
+        return () if isinstance(y, str | bytes) else y
+    if is_dataclass(y):
+        return [getattr(y, field.name) for field in fields(y)]
+    return () if isinstance(y, nn.Module | type) else list(getattr(y, "__dict__", {}).values())
+
+
+def outputs(patient: Patient, model: nn.Module, x: Tensor) -> list[Tensor]:
+    """Run a copy in the mode that it has, without gradients; all its outputs, as float.
+
+    The random numbers are the same each time.
+    """
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        y = model(x, *patient.context(x))
+        return [each.float() for each in tensors(y)] or [patient.first(y).float()]
 
 
 def passed(patient: Patient, model: nn.Module, x: Tensor) -> Tensor:
@@ -59,6 +93,13 @@ def distance(y: Tensor, z: Tensor) -> float:
         raise NotApplicable("the output is empty")
     scale = z.double().square().mean().sqrt().clamp_min(1e-30)
     return float((y.double() - z.double()).abs().max() / scale)
+
+
+def follows(x: Tensor, y: Tensor) -> bool:
+    """Say whether x was computed from y, by its history."""
+    if not (x.requires_grad and y.requires_grad):
+        return False
+    return torch.autograd.grad(x.sum(), y, retain_graph=True, allow_unused=True)[0] is not None
 
 
 def stirred(patient: Patient) -> nn.Module:

@@ -15,7 +15,7 @@ def runs(patient: Patient) -> Iterator[Finding]:
     check = "wiring.runs"
     try:
         y = patient.logits(patient.model.eval(), patient.x)
-    except Exception as error:  # somebody's code: the error is the finding
+    except (Exception, SystemExit) as error:  # somebody's code: the error is the finding
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         yield Finding(
             check=check,

@@ -1,7 +1,7 @@
 """Does a layer or parameter stand in two places?"""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +10,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from plusx.doctor.finding import Finding, Verdict
 from plusx.doctor.patient import Patient, evaluating
 from plusx.doctor.wiring.passes import few
+from plusx.doctor.wiring.streams import in_streams
 from plusx.doctor.wiring.tied import everywhere, tied
 from plusx.tape import watch
 
 __all__ = ["shared"]
 
 CHECK = "wiring.shared"
-THRESHOLD = "none, but embedding and head, layers handed down from above, and cells of a recurrence"
+THRESHOLD = (
+    "none, but embedding and head, layers handed down from above, cells of a recurrence, and an "
+    "encoder of several inputs"
+)
 STEP = 16
 """Calls of one layer in a pass that are not a recurrence over a sequence."""
 
@@ -25,12 +29,20 @@ def shared(patient: Patient) -> Iterator[Finding]:
     """Look for parameters with two addresses, and for layers that forward calls twice.
 
     Embedding and head of a language model are tied by design, a recurrent network calls its cells
-    by design, and what has no weights may be used as often as one likes.
+    by design, a siamese one its encoder, and what has no weights may be used as often as one likes.
     """
     model, calls = patient.model, _calls(patient)
-    trouble = _twice(model, calls) or _instead(model, calls) or _norm(model, calls)
     often = [name for name, count in calls.items() if count > 1]
-    again = f"; {len(often)} layers are called again, as in a recurrence" if often else ""
+    streams = in_streams(patient, often) if often else set()
+    trouble = (
+        _twice(model, calls, streams)
+        or _instead(model, calls)
+        or _norm(model, [name for name in often if name not in streams], calls)
+    )
+    how = "with several inputs side by side" if streams else "as in a recurrence"
+    again = f"; {len(often)} layers are called again, {how}" if often else ""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        again += "; how often TorchScript's layers are called cannot be seen"
     yield trouble or Finding(
         check=CHECK,
         verdict="fine",
@@ -40,8 +52,8 @@ def shared(patient: Patient) -> Iterator[Finding]:
     )
 
 
-def _twice(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
-    pairs = tied(model, calls)
+def _twice(model: nn.Module, calls: Mapping[str, int], streams: Set[str]) -> Finding | None:
+    pairs = [pair for pair in tied(model, calls) if pair[0].rpartition(".")[0] not in streams]
     meant = bool(pairs) and all(everywhere(model, *pair) for pair in pairs)
     return (
         _finding(
@@ -74,8 +86,8 @@ def _instead(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
     )
 
 
-def _norm(model: nn.Module, calls: Mapping[str, int]) -> Finding | None:
-    norms = [name for name, count in calls.items() if count > 1 and _has_statistics(model, name)]
+def _norm(model: nn.Module, often: Sequence[str], calls: Mapping[str, int]) -> Finding | None:
+    norms = [name for name in often if _has_statistics(model, name)]
     return (
         _finding(
             "warning",
@@ -110,6 +122,7 @@ def _finding(
 def _calls(patient: Patient) -> Counter[str]:
     """Count the calls of each layer with weights in one pass in evaluation mode."""
     calls: Counter[str] = Counter()
+    x = few(patient)
 
     def see(name: str, x: Tensor, y: Tensor) -> None:
         calls[name] += 1
@@ -118,10 +131,11 @@ def _calls(patient: Patient) -> Counter[str]:
         name: module
         for name, module in patient.model.named_modules()
         if next(module.parameters(recurse=False), None) is not None
+        and not isinstance(module, torch.jit.ScriptModule)  # which has no hooks
     }
     try:
         with evaluating(patient.model), torch.no_grad(), watch(layers, see):
-            patient.model(few(patient), *patient.material.context)
+            patient.model(x, *patient.context(x))
     except IndexError:  # a layer that takes all its arguments by name: it cannot be watched
         return Counter()
     return calls

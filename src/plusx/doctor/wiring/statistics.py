@@ -36,14 +36,14 @@ def statistics(patient: Patient) -> Iterator[Finding]:
     last = [name for name, weight in weights.items() if weight >= MOMENTUM]
     troubles = [
         *_trouble(without, norms, *WITHOUT, figure="they have none"),
-        *_trouble(moving, norms, *MOVING, figure="they move in evaluation"),
+        *_trouble(moving, norms, *_moving(patient.model), figure="they move in evaluation"),
         *_trouble(frozen, norms, *FROZEN, figure="they do not move in a step of training"),
         *_trouble(asleep, norms, *ASLEEP, figure="train() leaves them in evaluation", light=True),
         *_trouble(
             last, norms, *LAST, figure=f"a batch counts {max(weights.values(), default=0):.2f}"
         ),
     ]
-    yield from troubles or [_fine(weights)]
+    yield from troubles or [_fine(weights, norms)]
 
 
 WITHOUT = (
@@ -76,6 +76,13 @@ LAST = (
     "the norm's momentum is near 1, which in torch is the weight of the newest batch",
     "set the momentum to 0.1 (what other frameworks call 0.9)",
 )
+
+
+def _moving(model: nn.Module) -> tuple[str, str, str, str]:
+    if not isinstance(model, torch.jit.ScriptModule):
+        return MOVING
+    why = "a network that is traced in training mode stays in it, whatever eval() says"
+    return (*MOVING[:2], why, "put the network into eval() before torch.jit.trace")
 
 
 def batch_in_eval(patient: Patient) -> bool:
@@ -112,11 +119,11 @@ def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, 
     Norms with a cumulative average (momentum None) are left out, as their weight is 1 / batches,
     and those that do not run once in each pass: left out by chance, or several times.
     """
-    model, _ = patient.fresh()
+    x, (model, _) = few(patient), patient.fresh()
     model.train()
     ran: list[Counter[str]] = []
 
-    def see(name: str, x: Tensor, y: Tensor) -> None:
+    def see(name: str, given: Tensor, y: Tensor) -> None:
         ran[-1][name] += 1
 
     watched = {
@@ -124,21 +131,27 @@ def _momenta(patient: Patient, norms: dict[str, _BatchNorm]) -> tuple[dict[str, 
         for name, norm in norms.items()
         if norm.running_var is not None and norm.momentum is not None
     }
-    asleep = [name for name, norm in watched.items() if not norm.training]
+    still = [name for name, norm in watched.items() if not norm.training]
     states = [_buffers(model)]
     with watch(watched, see):
         for _ in range(2 if watched else 0):
             ran.append(Counter())
             try:
-                passed(patient, model, few(patient))
+                passed(patient, model, x)
             except ValueError as error:  # one value per channel: a batch of one
                 raise NotApplicable(f"training does not run: {error}") from error
             states.append(_buffers(model))
     weights = {}
     for name in watched:
-        if all(calls[name] == 1 for calls in ran) and name not in asleep:
+        if all(calls[name] == 1 for calls in ran) and name not in still:
             weights[name] = _weight([_of(name, state) for state in states])
-    return weights, asleep
+    return weights, [name for name in still if not _frozen(norms[name])]
+
+
+def _frozen(norm: nn.Module) -> bool:
+    """Say whether its scale and shift do not learn either: then it stands still on purpose."""
+    own = list(norm.parameters())
+    return bool(own) and not any(parameter.requires_grad for parameter in own)
 
 
 def _of(name: str, state: dict[str, Tensor]) -> Tensor:
@@ -162,11 +175,13 @@ def _trouble(
     light: bool = False,
 ) -> Iterator[Finding]:
     if names:
+        known = all(name in norms for name in names)
+        count = f"{len(names)} of {len(norms)} batch norms" if known else f"{len(names)} modules"
         yield Finding(
             check=CHECK,
             verdict="warning" if light else "wrong",
             title=title,
-            figure=f"{len(names)} of {len(norms)} batch norms: {figure}",
+            figure=f"{count}: {figure}",
             threshold=f"in training above 0 and below {MOMENTUM} (healthy: 0.0003 to 0.1)",
             place=names[0],
             cause=cause,
@@ -176,12 +191,18 @@ def _trouble(
         )
 
 
-def _fine(weights: dict[str, float]) -> Finding:
-    some = f"the newest batch counts {min(weights.values()):.3f} to {max(weights.values()):.3f}"
+def _fine(weights: dict[str, float], norms: dict[str, _BatchNorm]) -> Finding:
+    """Say what was measured: of norms that run once in a pass; other buffers stand still in eval"""
+    low, high = min(weights.values(), default=0.0), max(weights.values(), default=0.0)
+    some = f", the newest batch counts {low:.3f} to {high:.3f}" if weights else ""
     return Finding(
         check=CHECK,
         verdict="fine",
-        title="Running statistics move in training alone",
-        figure=f"{len(weights)} batch norms" + (f", {some}" if weights else ""),
+        title="Running statistics move in training alone"
+        if norms
+        else "No tensor that is kept moves in evaluation",
+        figure=f"{len(weights)} of {len(norms)} batch norms run once in a pass{some}"
+        if norms
+        else "no batch norm; the other buffers stand still",
         threshold=f"above 0, below {MOMENTUM}, and no change in evaluation",
     )
