@@ -93,7 +93,7 @@ def test_somebodys_own_network_and_what_is_assumed_of_it(
     status, out, _ = plusx("explain", "somebodys_net.py:net", saved.parent / "photos", *words)
     assert status == 0 and "Images are 12x12, normalised by a mean of 0.5" in out
     assert "has random weights" in out and "Not followed through the shortcuts" in out
-    assert (tmp_path / "explained" / "net" / "explain.html").is_file()
+    assert (tmp_path / "explain" / "net" / "explain.html").is_file()
 
 
 @pytest.mark.full

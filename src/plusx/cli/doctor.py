@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
 from plusx.cli.console import ConsoleReporter, Json
+from plusx.errors import InputError
 
 __all__ = ["doctor"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
+from plusx.cli.beside import folder_for
 from plusx.cli.console import ConsoleReporter, Json
 from plusx.errors import InputError
 
@@ -78,7 +79,7 @@ def explain(
     in_channels
         1 for grey images, 3 for colour, where the name takes any and there are no data.
     out
-        The folder to write to; "explain" in the run folder, or explained/NAME, by default.
+        The folder to write to; "explain" in the run folder, or explain/NAME, by default.
     json_output
         Print answers and figures as JSON.
     """
@@ -119,7 +120,7 @@ def explain(
             tell=lambda what: advance(1, what),
         )
     looked = _features(found, shown, images, unit or [], reporter) if features else None
-    folder = out or _folder(network, found.name)
+    folder = out or folder_for("explain", network, found.name)
     page = folder / "explain.html"
     pictures = write(folder, decision, looked)
     write_text(page, build(decision, looked))
@@ -144,12 +145,3 @@ def _features(
         return features(
             found.model, pool, shown, layers=layers, steps=STEPS, progress=lambda n: advance(n)
         )
-
-
-def _folder(network: str, name: str) -> Path:
-    from plusx.report.png import plain
-
-    path = Path(network).expanduser()
-    if (path / "model").is_dir():
-        return path / "explain"
-    return Path("explained") / plain(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
+from plusx.cli.beside import folder_for
 from plusx.cli.console import ConsoleReporter, Json
 from plusx.errors import InputError
 
@@ -92,7 +93,7 @@ def gates(
             notes=notes,
             progress=lambda step: advance(1, step),
         )
-    folder = out or _folder(network, found.name)
+    folder = out or folder_for("gates", network, found.name)
     page = folder / "gates.html"
     pictures = write(folder, study)
     write_text(page, build(study))
@@ -120,12 +121,3 @@ def _images(
     most = count or (256 if spec.size <= SMALL else 48)
     order = torch.randperm(len(raw.labels), generator=torch.Generator().manual_seed(0))[:most]
     return spec, centre(raw.images[order], spec.size), raw.labels[order]
-
-
-def _folder(network: str, name: str) -> Path:
-    from plusx.report.png import plain
-
-    path = Path(network).expanduser()
-    if (path / "model").is_dir():
-        return path / "gates"
-    return Path("gates") / plain(name)
