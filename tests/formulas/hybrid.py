@@ -1,8 +1,8 @@
 """Counts of ResNets with hybrid attention, from its equations on those of He et al. 2015.
 
 Channels: two weights matrices, C / 16 (at least 4, at most 8) wide inside, the first on mean and
-maximum; places: 7x7 on two maps; strengths: C weights and a bias each. In a bottleneck all of it
-stands behind the 3x3.
+maximum; places: 7x7 on two maps, BN; strengths: C weights and a bias each. In a bottleneck all of
+it stands behind the 3x3.
 """
 
 import re
@@ -51,6 +51,6 @@ def attention(tally: Tally, width: int, side: int) -> None:
     tally.conv(1, width, inner, 1)
     tally.macs += width * inner  # the same weights on the maximum
     tally.conv(1, inner, width, 1)
-    tally.conv(7, 2, 1, side)
+    tally.conv_norm(7, 2, 1, side)
     for _ in ("channel", "place"):
         tally.linear(width, 1)

@@ -12,6 +12,7 @@ from plusx.train.config import TrainConfig
 from plusx.train.optimize import optimizer_for, set_rates
 from plusx.train.seeds import generator_for, seed_for
 from plusx.train.tune import tuning
+from plusx.unit import outer_units
 
 
 def groups(name: str, **settings: object) -> tuple[nn.Module, list[dict[str, Any]]]:
@@ -36,6 +37,16 @@ def test_muon_turns_the_filters_between_stem_and_head() -> None:
     model, found = groups("muon")
     turned = {p for group in found if group["orthogonal"] for p in group["params"]}
     assert turned == {p for p in model.stages.parameters() if p.dim() > 1}
+
+
+@pytest.mark.parametrize("gate", ["se", "eca", "cbam", "bam", "hybrid"])
+def test_muon_leaves_gates_alone(gate: str) -> None:
+    model = create("resnet8", num_classes=10, attention=gate)
+    config = TrainConfig(data="digits").following("quick")
+    made = optimizer_for(model, tuning(model, "all"), config)
+    turned = {p for group in made.param_groups if group["orthogonal"] for p in group["params"]}
+    bodies = [unit.transform.body for unit in outer_units(model)]
+    assert turned == {p for body in bodies for p in body.parameters() if p.dim() > 1}
 
 
 def test_rates_follow_the_tuning() -> None:

@@ -128,7 +128,8 @@ def hybrid(
             w = sum(F.relu(z @ reduce.T) @ expand.T for z in squeezed).sigmoid()[:, :, None, None]
         else:
             maps = torch.stack([seen.mean(1), seen.max(1).values], 1)
-            w = conv(maps, state, f"{at}.weights.weigh.conv").sigmoid()
+            maps = conv(maps, state, f"{at}.weights.weigh.conv")
+            w = norm(maps, state, f"{at}.weights.weigh.norm", training=training).sigmoid()
         s = s[:, None, None, None]
         x = x + x * s * w if skip else x * (1 + s) * w
         seen = seen if parallel else x

@@ -163,8 +163,10 @@ def by_hand(x: Tensor, gate: HybridAttention, order: str) -> Tensor:
 
     def places(x: Tensor) -> Tensor:
         maps = torch.stack([x.mean(1), x.max(1).values], 1)
-        w = torch.sigmoid(F.conv2d(maps, p.weights.weigh.conv.weight, padding=3))
-        return s_p[:, None, None, None] * w
+        z = F.conv2d(maps, p.weights.weigh.conv.weight, padding=3)
+        norm = p.weights.weigh.norm
+        z = (z - z.mean()) / (z.var(correction=0) + norm.eps).sqrt() * norm.weight + norm.bias
+        return s_p[:, None, None, None] * torch.sigmoid(z)
 
     if order == "parallel":
         a, b = channels(x), places(x)
@@ -185,7 +187,7 @@ def test_orders_are_those_by_hand(order: str) -> None:
     assert torch.allclose(gate(x), by_hand(x, gate, order), rtol=1e-10)
 
 
-def test_without_skip_and_input_it_is_cbam_without_its_norm_and_biases() -> None:
+def test_without_skip_and_input_it_is_cbam_without_its_biases() -> None:
     gate = HybridAttention(64, strength=FixedStrength, skip=0).double()
     cbam = CBAM(64).double()
     with torch.no_grad():
@@ -194,7 +196,6 @@ def test_without_skip_and_input_it_is_cbam_without_its_norm_and_biases() -> None
         nn.init.zeros_(cbam.channel.mlp.reduce.bias)
         nn.init.zeros_(cbam.channel.mlp.expand.bias)
         cbam.place.weigh.conv.weight.copy_(gate.parts.place.weights.weigh.conv.weight)
-    cbam.place.weigh.norm = nn.Identity()
     x = torch.randn(2, 64, 5, 5, dtype=torch.float64)
     assert torch.allclose(gate(x), cbam(x), rtol=1e-12)
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
+from torch import nn
+
 from plusx.branch.bam import BAM, bam_unit
 from plusx.branch.cbam import CBAM
 from plusx.branch.drop_path import DropPath
@@ -30,6 +32,7 @@ __all__ = [
     "NonLocal",
     "Shake",
     "ShakeDrop",
+    "WEIGHING",
     "bam_unit",
     "gated",
     "non_local_unit",
@@ -56,3 +59,6 @@ GATES: Mapping[str, Gate] = {
 
 ATTENTION: Mapping[str, Gate | None] = {"none": None, **GATES}
 """The values of the option `attention`."""
+
+WEIGHING: tuple[type[nn.Module], ...] = (BAM, CBAM, ECA, SE, HybridAttention)
+"""Gates whose weights make numbers between 0 and 1 for others to be multiplied by."""

@@ -67,10 +67,11 @@ class ChannelWeights(nn.Module):
 
 @final
 class PlaceWeights(nn.Module):
-    """w = sigmoid(conv7x7([mean(x); max(x)])), a weight a place, both over the channels.
+    """w = sigmoid(BN(conv7x7([mean(x); max(x)]))), a weight a place, both over the channels.
 
-    Woo et al. 2018, "CBAM", equation 3. (B, C, H, W) -> (B, 1, H, W). `ValueError` where places
-    have no neighbours.
+    Woo et al. 2018, "CBAM", equation 3, with the norm of the authors' code: without it the sigmoid
+    ends at 0 or 1 everywhere in deep stages (LOG.md). (B, C, H, W) -> (B, 1, H, W). `ValueError`
+    where places have no neighbours.
     """
 
     def __init__(self, width: int, *, space: Space) -> None:
@@ -82,7 +83,7 @@ class PlaceWeights(nn.Module):
         flat = space.conv is nn.Conv2d
         conv = RowByRow(2, kernel_size=7) if flat else space.conv(2, 1, 7, padding=3, bias=False)
         self.largest = LargestOfChannels()
-        self.weigh = sequence(conv=conv, gate=nn.Sigmoid())
+        self.weigh = sequence(conv=conv, norm=space.norm(1), gate=nn.Sigmoid())
 
     def forward(self, x: Tensor, mean: Tensor) -> Tensor:
         both = torch.cat([x.mean(1, keepdim=True), self.largest(x)], dim=1)

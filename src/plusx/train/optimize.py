@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from plusx.branch import WEIGHING
 from plusx.train.config import TrainConfig
 from plusx.train.lamb import Lamb
 from plusx.train.levels import by_stages
@@ -69,9 +70,12 @@ def param_groups(
     """Yield what an optimizer takes; `tuned` is the group's place in `tuning`.
 
     `apart`: filters and matrices between stem and head, `orthogonal` for Muon, from all others.
+    Gates are among the others: an orthogonal step has its length whatever the gradient, and where
+    no norm follows, the weights grow until a sigmoid gives 0 and 1 alone (LOG.md).
     """
     levels = by_stages(model)
-    ends = {p for level in (levels[0], levels[-1]) for p in level.params}
+    others = {p for level in (levels[0], levels[-1]) for p in level.params}
+    others |= {p for m in model.modules() if isinstance(m, WEIGHING) for p in m.parameters()}
     for place, group in enumerate(tuning.groups):
         decay = weight_decay if group.decays or decayed == "all" else 0.0
         shared = {"weight_decay": decay, "tuned": place}
@@ -79,7 +83,7 @@ def param_groups(
             yield {"params": list(group.params), **shared}
             continue
         for orthogonal in (True, False):
-            params = [p for p in group.params if (p.dim() > 1 and p not in ends) is orthogonal]
+            params = [p for p in group.params if (p.dim() > 1 and p not in others) is orthogonal]
             if params:
                 yield {"params": params, "orthogonal": orthogonal, **shared}
 
