@@ -6,35 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from cli.calls import Run
 from plusx import __version__
 from plusx.cli import main
 from plusx.cli.grouped import TRAIN
 from plusx.train.config import TrainConfig
 
-Run = Callable[..., tuple[int, str, str]]
 TINY = ("--model", "resnet8", "--batch-size", "256", "--device", "cpu")
 SHORT = (*TINY, "--epochs", "1")
-
-
-@pytest.fixture
-def plusx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Call the command line in this process: (exit status, standard output, standard error)."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        tokens = [str(word) for word in words]
-        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
-        with pytest.raises(SystemExit) as stop:
-            main(tokens)
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

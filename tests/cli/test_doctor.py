@@ -1,21 +1,18 @@
 """plusx doctor: what it prints and writes, and its exit status."""
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import fields
 from inspect import signature
 from pathlib import Path
 
 import pytest
 
-from plusx.cli import main
+from cli.calls import Run
 from plusx.cli.doctor import doctor
 from plusx.cli.grouped import DOCTOR
 from plusx.doctor import Finding
 from plusx.doctor.diagnosis import Diagnosis
 
-Run = Callable[..., tuple[int, str, str]]
 BROKEN = """
 from torch import nn
 
@@ -30,20 +27,9 @@ class Net(nn.Module):
 """
 
 
-@pytest.fixture
-def plusx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Call the command line in this process: (exit status, standard output, standard error)."""
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*words: object) -> tuple[int, str, str]:
-        tokens = [str(word) for word in words]
-        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
-        with pytest.raises(SystemExit) as stop:
-            main(tokens)
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cli.calls import Run
 from plusx import InputError, create, save
-from plusx.cli import main
 from plusx.cli.explain import explain
 from plusx.cli.grouped import EXPLAIN
 from plusx.cli.subject import pool_of, subject
@@ -20,7 +18,6 @@ from plusx.data import InputSpec
 from plusx.doctor.target import Asked
 from plusx.train.setup import Silent
 
-Run = Callable[..., tuple[int, str, str]]
 SPEC = InputSpec(("cat", "dog"), 3, 16, 16, (0.5,) * 3, (0.25,) * 3)
 OWN = """
 from torch import nn
@@ -29,21 +26,6 @@ def net(classes=3):
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes))
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), pool)
 """
-
-
-@pytest.fixture
-def plusx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Call the command line in this process: (exit status, standard output, standard error)."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        tokens = [str(word) for word in words]
-        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
-        with pytest.raises(SystemExit) as stop:
-            main(tokens)
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """plusx gates: what it writes and prints, and what it refuses."""
 
 import json
-import sys
-from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 
 import pytest
 
-from plusx.cli import main
+from cli.calls import Run
 from plusx.cli.gates import gates
 from plusx.cli.grouped import GATES
 
-Run = Callable[..., tuple[int, str, str]]
 GATED = """
 from plusx import create
 
@@ -21,22 +18,10 @@ def net(attention="se"):
 """
 
 
-@pytest.fixture
-def plusx(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
+@pytest.fixture(autouse=True)
+def _beside_somebodys_gates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "somebodys_gates.py").write_text(GATED)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        tokens = [str(word) for word in words]
-        monkeypatch.setattr(sys, "argv", ["plusx", *tokens])
-        with pytest.raises(SystemExit) as stop:
-            main(tokens)
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 NET = ("gates", "somebodys_gates.py:net", "--data", "digits", "--count", 12)
