@@ -11,31 +11,23 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ledger import TRY, record, row
 from measure import interleaved, medians, peak_above, peak_apart, ratio
+from passes import training_step
 from plusx import create
 
 DEPTHS = (22, 40, 58) if TRY else (40, 76, 112, 148)
 MODES = ("plain", "saving")
 
 
-def stepper(depth: int, memory: str) -> Callable[[], None]:
-    model = create(f"densenet_bc{depth}_12", num_classes=10, memory=memory).train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    x, y = torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,))
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return step
+def step_of(depth: int, memory: str) -> Callable[[], None]:
+    model = create(f"densenet_bc{depth}_12", num_classes=10, memory=memory)
+    return training_step(model, torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,)))
 
 
 def print_peak(depth: int, memory: str) -> None:
-    print(peak_above(stepper(depth, memory), times=2))
+    print(peak_above(step_of(depth, memory), times=2))
 
 
 def bend(values: list[int]) -> float:
@@ -55,7 +47,7 @@ def main() -> None:
     plain, saving = (peaks[memory][-1] for memory in MODES)
     gain = round(plain / saving, 2)
     figures[f"peak at depth {DEPTHS[-1]}, plain / saving"] = gain
-    times = interleaved({m: stepper(40, m) for m in MODES}, repeats=1 if TRY else 9)
+    times = interleaved({m: step_of(40, m) for m in MODES}, repeats=1 if TRY else 9)
     figures["seconds of a step at depth 40"] = medians(times)
     figures["seconds, saving / plain"] = round(1 / ratio(times, "saving", "plain"), 3)
     what = "DenseNet-BC of growth 12, `memory=saving`"

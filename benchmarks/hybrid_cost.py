@@ -10,20 +10,18 @@ them, parameters and MACs, and the same ratios for SE and CBAM in the same place
 import json
 import statistics
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from ledger import TRY, Row, Steps, apart, record, row
-from measure import interleaved, medians
+from measure import medians
+from passes import PASSES
 from plusx import HybridAttention, create, summary
 from plusx.train.allocator import keep_freed_memory
 
-Times = dict[str, list[float]]
 NAMES = {"hybrid_resnet18": (8, 224), "hybrid_resnet50": (8, 224), "hybrid_resnet20": (128, 32)}
 GATES = ("none", "hybrid", "se", "cbam")
 MOST = {"training": 1.15, "inference": 1.10}
@@ -39,36 +37,11 @@ def made(name: str, gate: str) -> nn.Module:
     return model
 
 
-def stepper(model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return step
-
-
-def trained(models: dict[str, nn.Module], x: Tensor, y: Tensor, repeats: int) -> Times:
-    ways = {gate: stepper(model.train(), x, y) for gate, model in models.items()}
-    return interleaved(ways, repeats=repeats)
-
-
-def ran(models: dict[str, nn.Module], x: Tensor, y: Tensor, repeats: int) -> Times:
-    ways = {gate: partial(model.eval(), x) for gate, model in models.items()}
-    with torch.inference_mode():
-        return interleaved(ways, repeats=2 * repeats)
-
-
-WHAT = {"training": trained, "inference": ran}
-
-
 def print_times(name: str, what: str, repeats: str) -> None:
     assert keep_freed_memory()
     batch, side = NAMES[name]
     x, y = torch.randn(batch, 3, side, side), torch.randint(0, 10, (batch,))
-    times = WHAT[what]({gate: made(name, gate) for gate in GATES}, x, y, int(repeats))
+    times = PASSES[what]({gate: made(name, gate) for gate in GATES}, x, y, int(repeats))
     against = {
         gate: statistics.median(t / plain for t, plain in zip(times[gate], times["none"]))
         for gate in GATES[1:]
@@ -93,7 +66,8 @@ def size(name: str) -> dict[str, float]:
 
 def of_one(name: str, repeats: int) -> dict[str, Any]:
     times = {
-        what: apart(sys.executable, __file__, "--times", name, what, str(repeats)) for what in WHAT
+        what: apart(sys.executable, __file__, "--times", name, what, str(repeats))
+        for what in PASSES
     }
     return {**size(name), **times}
 

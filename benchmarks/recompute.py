@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ledger import TRY, record, row
 from measure import interleaved, medians, peak_above, peak_apart, ratio
+from passes import training_step
 from plusx import create
 from plusx.data import open_data
 from plusx.train.allocator import keep_freed_memory
@@ -42,24 +42,16 @@ def network(mode: str) -> tuple[nn.Module, tuple[str, ...]]:
     return recomputing(create("resnet152"), config, data)
 
 
-def stepper(model: nn.Module) -> Callable[[], None]:
-    model.train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+def step_of(model: nn.Module) -> Callable[[], None]:
     x, y = torch.randn(BATCH, 3, SIDE, SIDE), torch.randint(0, 1000, (BATCH,))
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return step
+    return training_step(model, x, y)
 
 
 def main() -> None:
     peaks = {mode: peak_apart(__file__, mode, *["--try"] * TRY) for mode in MODES}
     keep_freed_memory()
     wrapped = {mode: network(mode) for mode in MODES}
-    ways = {mode: stepper(model) for mode, (model, _) in wrapped.items()}
+    ways = {mode: step_of(model) for mode, (model, _) in wrapped.items()}
     times = interleaved(ways, repeats=1 if TRY else 5, warmup=1)
     memory = round(peaks["auto"] / peaks["none"], 3)
     time = round(1 / ratio(times, "auto", "none"), 3)
@@ -82,6 +74,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--peak"]:
-        print(peak_above(stepper(network(sys.argv[2])[0]), times=2))
+        print(peak_above(step_of(network(sys.argv[2])[0]), times=2))
     else:
         main()

@@ -12,22 +12,19 @@ of torchvision's. Runs in the peers' environment, which has torchvision and timm
 import json
 import statistics
 import sys
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import peers  # registers torchvision's operators
 from ledger import TRY, Row, Steps, apart, record, row
 from measure import interleaved, medians, peak_above, peak_apart, ratio
+from passes import PASSES, training_step
 from plusx import create
 from plusx.train.allocator import keep_freed_memory
 
 BUILDING = "building resnet152, times the peer's seconds"
-Times = dict[str, list[float]]
 NAMES = ("resnet18", "resnet50", "densenet121", "resnext50_32x4d", "seresnet50", "wrn28_10")
 
 
@@ -43,40 +40,15 @@ def make(name: str, whose: str) -> nn.Module:
     return peers.make(name, classes)
 
 
-def stepper(model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return step
-
-
-def trained(models: dict[str, nn.Module], x: Tensor, y: Tensor, repeats: int) -> Times:
-    ways = {whose: stepper(model.train(), x, y) for whose, model in models.items()}
-    return interleaved(ways, repeats=repeats)
-
-
-def ran(models: dict[str, nn.Module], x: Tensor, y: Tensor, repeats: int) -> Times:
-    ways = {whose: partial(model.eval(), x) for whose, model in models.items()}
-    with torch.inference_mode():
-        return interleaved(ways, repeats=2 * repeats)
-
-
-WHAT = {"training": trained, "inference": ran}
-
-
 def print_peak(name: str, whose: str) -> None:
     x, y = inputs(name)
-    print(peak_above(stepper(make(name, whose).train(), x, y), times=3))
+    print(peak_above(training_step(make(name, whose), x, y), times=3))
 
 
 def print_speed(name: str, what: str, repeats: str) -> None:
     assert keep_freed_memory()
     models = {whose: make(name, whose) for whose in ("plusx", "peer")}
-    times = WHAT[what](models, *inputs(name), int(repeats))
+    times = PASSES[what](models, *inputs(name), int(repeats))
     found = {"times as fast": round(ratio(times, "plusx", "peer"), 3)}
     print(json.dumps({**found, "median seconds": medians(times)}))
 
@@ -86,7 +58,8 @@ def of_one(name: str, repeats: int) -> dict[str, Any]:
         peak_apart(__file__, name, "plusx") / peak_apart(__file__, name, "peer") for _ in range(3)
     ]
     speeds = {
-        what: apart(sys.executable, __file__, "--speed", name, what, str(repeats)) for what in WHAT
+        what: apart(sys.executable, __file__, "--speed", name, what, str(repeats))
+        for what in PASSES
     }
     return {"training memory, times the peer's": round(statistics.median(pairs), 3), **speeds}
 
@@ -102,7 +75,7 @@ def rows(figures: dict[str, Any]) -> list[Row]:
     networks = {name: of for name, of in figures.items() if name != BUILDING}
     against = f"{', '.join(networks)} against torchvision's and timm's"
     made = []
-    for what in WHAT:
+    for what in PASSES:
         values = [of[what]["times as fast"] for of in networks.values()]
         made.append(
             row(
