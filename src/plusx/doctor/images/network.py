@@ -8,7 +8,8 @@ from torch import Tensor
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.images.splits import inputs
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["network"]
 
