@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from plusx.doctor.age import untrained
 from plusx.doctor.finding import Finding
 from plusx.doctor.patient import Patient
-from plusx.doctor.signal.age import untrained
 
 __all__ = ["runs"]
 
