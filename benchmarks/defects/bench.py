@@ -167,7 +167,7 @@ def summed(
 def rows(figures: dict[str, Any]) -> list[Row]:
     """Lines of README's table."""
     of = f"{figures['defects']} defects in {figures['bases']} networks"
-    quiet = f"{figures['healthy']} healthy networks, drawn and after ten steps"
+    quiet = f"{figures['healthy']} examinations of healthy networks, drawn and after ten steps"
     return [
         row(
             f"the doctor, {of}: right cause in the first three findings",
@@ -179,7 +179,7 @@ def rows(figures: dict[str, Any]) -> list[Row]:
         row(
             f"the doctor, {quiet}: called wrong",
             figures["called wrong"],
-            unit="networks",
+            unit="examinations",
             at_most=0,
         ),
         row(
