@@ -82,7 +82,8 @@ def _bench() -> str:
             f"{found['defects']} defects in {found['bases']} networks, "
             f"{found['budget, s']:g} s of work each: the right cause among the first three "
             f"findings in {found['right, %']}%, something found in {found['caught, %']}%. "
-            f"Of {found['healthy']:,} healthy networks {found['called wrong']} were called wrong; "
+            f"In {found['healthy']:,} examinations of healthy networks "
+            f"{found['called wrong']} were called wrong; "
             f"warnings were {found['warnings, %']}% of {found['checks']:,} checks."
             + (
                 f" {late} of all were examined before the last change of the doctor."

@@ -11,7 +11,7 @@ cause if one of its causes is among the first three troubles, and as caught if t
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
@@ -39,8 +39,8 @@ BUDGET = 60.0
 """Seconds of work of one examination: the default."""
 SEED = 0
 FEW = 3
-AT_ONCE = 8
-"""Examinations of one process."""
+AT_ONCE = 24
+"""Examinations that one set of processes is made for."""
 
 
 def main(*words: str) -> None:
@@ -61,7 +61,7 @@ def main(*words: str) -> None:
     if "--keep" not in flags:
         steps.values = {key: value for key, value in steps.values.items() if value["text"] == TEXT}
     keys = [each.key for each in (*defects, *healthy)]
-    with examinations([key for key in keys if key not in steps.values]) as made:
+    with closing(examinations([key for key in keys if key not in steps.values])) as made:
         values = {key: steps.once(key, partial(next, made)) for key in keys}
     found = [(defect, values[defect.key]) for defect in defects]
     quiet = [(each, values[each.key]) for each in healthy]
@@ -73,19 +73,18 @@ def main(*words: str) -> None:
         steps.finish()
 
 
-@contextmanager
-def examinations(keys: Sequence[str]) -> Iterator[Iterator[dict[str, Any]]]:
+def examinations(keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Examine what the keys name, in their order: one process of one thread a core.
 
-    A process is replaced after some examinations, so that none inherits much of those before it.
+    Processes are replaced after some examinations, so that none inherits much of those before it;
+    by a new pool, as one with `max_tasks_per_child` may wait for ever (CPython issue 115634).
     """
-    pool = ProcessPoolExecutor(
-        CORES, get_context("spawn"), set_num_threads, (1,), max_tasks_per_child=AT_ONCE
-    )
-    try:
-        yield pool.map(examined, keys)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for start in range(0, len(keys), AT_ONCE):
+        pool = ProcessPoolExecutor(CORES, get_context("spawn"), set_num_threads, (1,))
+        try:
+            yield from pool.map(examined, keys[start : start + AT_ONCE])
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def examined(key: str) -> dict[str, Any]:
@@ -168,7 +167,7 @@ def summed(
 def rows(figures: dict[str, Any]) -> list[Row]:
     """Lines of README's table."""
     of = f"{figures['defects']} defects in {figures['bases']} networks"
-    quiet = f"{figures['healthy']} healthy networks, drawn and after ten steps"
+    quiet = f"{figures['healthy']} examinations of healthy networks, drawn and after ten steps"
     return [
         row(
             f"the doctor, {of}: right cause in the first three findings",
@@ -180,7 +179,7 @@ def rows(figures: dict[str, Any]) -> list[Row]:
         row(
             f"the doctor, {quiet}: called wrong",
             figures["called wrong"],
-            unit="networks",
+            unit="examinations",
             at_most=0,
         ),
         row(

@@ -172,3 +172,10 @@ def test_what_cannot_be_traced_is_compared_by_its_parameters() -> None:
     assert (finding.verdict, finding.title) == ("fine", "It has the parameters of resnet20")
     found = troubles("network", patient_of(Branching(project=True), expect="resnet20"))
     assert found == [("wrong", "another network")]
+
+
+def test_shortcuts_where_none_were_meant() -> None:
+    model = create("resnet20", num_classes=10)
+    (finding,) = asked("network", patient_of(model, expect="plain20"))
+    assert (finding.verdict, finding.cause) == ("wrong", "another network")
+    assert "nine units with a shortcut where none was meant" in finding.title + finding.figure

@@ -154,6 +154,14 @@ def test_a_trained_network_tells_that_colours_are_swapped() -> None:
     assert causes(found) == {"channels swapped": "wrong"}
 
 
+def test_a_network_that_is_sure_of_its_mistakes_is_not_called_swapped() -> None:
+    y = torch.arange(200) % 4
+    seen = torch.where(torch.arange(200) % 8 == 0, 3, torch.where(torch.arange(200) % 8 == 7, 0, y))
+    x = torch.full((200, 3, 8, 8), 1.5)  # swapped, it knows nothing and says so: a lower loss
+    x[:, 0] = seen[:, None, None].float()
+    assert causes(asked((x, y), "network", model=_Red())) == {}
+
+
 def test_a_constant_channel() -> None:
     material = _coloured()
     x = material.x.clone()

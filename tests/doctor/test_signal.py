@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from units_nets import Net, answers, causes, charts, patient
 
 import plusx
+from plusx.doctor.age import untrained
 from plusx.doctor.check import Check, ask
 from plusx.doctor.finding import Finding
 from plusx.doctor.signal import CHECKS
-from plusx.doctor.signal.age import untrained
 from plusx.doctor.signal.shattered import shattered
 
 START = tuple(check for check in CHECKS if check.name == "signal.start")

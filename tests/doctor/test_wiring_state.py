@@ -243,6 +243,20 @@ def test_an_error_and_a_division_by_zero() -> None:
     assert causes(runs, Divides()) == ["not finite"]
 
 
+def test_before_training_what_is_finite_in_training_mode_is_enough() -> None:
+    def large() -> nn.Linear:
+        layer = nn.Linear(4, 4)
+        nn.init.constant_(layer.weight, 1e25)
+        return layer
+
+    model = nn.Sequential(large(), nn.BatchNorm1d(4), large(), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    x = torch.rand(8, 4)
+    assert not model.eval()(x).isfinite().any()
+    assert causes(runs, model, x) == []
+    model[1].num_batches_tracked.fill_(1)  # it has seen images, and still does not hold them back
+    assert causes(runs, model, x) == ["not finite"]
+
+
 def test_an_examination_leaves_the_network_as_it_was() -> None:
     model = tinted(_buffer, moving=True)
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -65,7 +65,7 @@ def gates(
     json_output
         Print the figures as JSON.
     """
-    from plusx.doctor.signal.age import untrained
+    from plusx.doctor.age import untrained
     from plusx.doctor.target import Asked, target
     from plusx.explain.gate_study import STEPS, gate_study
     from plusx.files import write_text

@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from plusx.doctor.copies import copied
 from plusx.doctor.diagnosis import Diagnosis
 from plusx.doctor.examine import examine
 from plusx.doctor.finding import Finding
+from plusx.doctor.mode import evaluating
 from plusx.doctor.of_setup import material_of, training_of
-from plusx.doctor.patient import copied, evaluating
 from plusx.doctor.sections import checks
 from plusx.train.result import Examination
 from plusx.train.result import Finding as Told

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from plusx.catalog import family_of
+from plusx.doctor.copies import copied
 from plusx.doctor.fitted import fitted
 from plusx.doctor.material import Material
-from plusx.doctor.patient import copied, evaluating
+from plusx.doctor.mode import evaluating
 from plusx.errors import InputError
 from plusx.zoo import Network
 

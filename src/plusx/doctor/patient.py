@@ -1,9 +1,7 @@
 """Patient: a copy of the network with all that is known of it, and what several checks measure."""
 
-import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -12,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from plusx.doctor.budget import Budget
+from plusx.doctor.copies import copied, own_copy
 from plusx.doctor.finding import NotApplicable
 from plusx.doctor.material import Material
+from plusx.doctor.mode import evaluating
 from plusx.doctor.training import Training
 from plusx.errors import InputError
 from plusx.unit import Unit, units
@@ -55,7 +55,7 @@ class Patient:
         run: Path | None = None,
         name: str = "",
     ) -> None:
-        self.model, self.training = _own(model, training)
+        self.model, self.training = own_copy(model, training)
         self.optimizer = self.training.optimizer if self.training else None
         self.material = material
         self.budget = budget
@@ -211,60 +211,3 @@ def _name(model: nn.Module) -> str:
         return str(model.original_name)
     config = model.config if isinstance(model, Network) else None
     return config.name if config else type(model).__name__
-
-
-def _own(model: nn.Module, training: Training | None) -> tuple[nn.Module, Training | None]:
-    """Copy a network with what trains it; what they share, their copies share, too.
-
-    A part of the training that cannot be copied, such as one that holds an open file, stays.
-    """
-    memo: dict[int, object] = {}
-    own, optimizer = copied(model, training.optimizer if training else None, memo)
-    if training is None:
-        return own, None
-    parts = (training.loss, training.step, training.predict)
-    loss, step, predict = (_copy_of(part, memo) for part in parts)
-    return own, replace(training, optimizer=optimizer, loss=loss, step=step, predict=predict)
-
-
-def _copy_of(part: Any, memo: dict[int, object]) -> Any:
-    known = set(memo)
-    try:
-        return copy.deepcopy(part, memo)
-    except Exception:  # whatever somebody's object raises, it is not to be copied
-        for half in memo.keys() - known:
-            del memo[half]
-        return part
-
-
-def copied(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer | None,
-    memo: dict[int, object] | None = None,
-) -> tuple[nn.Module, torch.optim.Optimizer | None]:
-    """Copy a network together with its optimizer, whose parameters are then the copy's."""
-    memo = {} if memo is None else memo
-    try:
-        copied_model = copy.deepcopy(model, memo)
-        for old, new in zip(model.parameters(), copied_model.parameters()):
-            if not new.is_leaf:  # TorchScript gives them a history
-                new.detach_().requires_grad_(old.requires_grad)
-            memo[id(old)] = new
-        return copied_model, copy.deepcopy(optimizer, memo)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"{type(model).__name__} cannot be copied ({str(error).splitlines()[0]}), expected a "
-            "module that copy.deepcopy takes; keep no tensors with a history as attributes"
-        ) from error
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Let the network be in evaluation mode for the time of the block."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

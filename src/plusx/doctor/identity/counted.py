@@ -16,6 +16,9 @@ def counted(given: Outline, meant: Outline) -> Difference | None:
     units = f"{number(a)} unit{'s' * (a != 1)} instead of {number(b)}"
     if a == 0:
         return Difference("no shortcut", f"no unit has a shortcut, {number(b)} were meant", "")
+    if b == 0:
+        said = f"{number(a)} unit{'s' * (a != 1)} with a shortcut where none was meant"
+        return Difference("another network", said, given.rows[0].name)
     wide = next((row for row in given.rows if row.inner > max(r.inner for r in meant.rows)), None)
     if a < b and wide is not None:
         return Difference(

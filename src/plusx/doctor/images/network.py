@@ -8,7 +8,8 @@ from torch import Tensor
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.images.splits import inputs
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["network"]
 
@@ -38,13 +39,13 @@ def network(patient: Patient) -> Iterator[Finding]:
         return
     if len(y) >= PAIRS and x.dim() == 4 and x.shape[1] == 3 and not torch.equal(x[:, 0], x[:, 2]):
         swapped = _logits(patient, x.flip(1))
-        better = max(_balanced(swapped.argmax(1), y), right)
+        better = _balanced(swapped.argmax(1), y)
         gain = F.cross_entropy(logits, y, reduction="none") - F.cross_entropy(
             swapped, y, reduction="none"
         )
         sure = float(gain.mean() / gain.std().clamp(min=1e-9)) * len(y) ** 0.5
-        if sure > LIKELY and better > 0.25 + 0.75 / patient.num_classes:
-            yield _swapped(sure, right, _balanced(swapped.argmax(1), y), len(y))
+        if sure > LIKELY and better >= max(right, 0.25 + 0.75 / patient.num_classes):
+            yield _swapped(sure, right, better, len(y))
             return
     yield Finding(
         check=CHECK,

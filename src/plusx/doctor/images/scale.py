@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.images.splits import inputs
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 from plusx.tape import watch
 
 __all__ = ["constant", "scale"]

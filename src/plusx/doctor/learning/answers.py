@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from plusx.doctor.finding import NotApplicable
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["are_shares", "number_of_answers", "surprise"]
 

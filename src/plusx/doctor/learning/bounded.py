@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.answers import are_shares, number_of_answers
 from plusx.doctor.learning.output import Seen, output_of_step
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["bounded", "need_bounded"]
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from plusx.doctor.copies import copied
 from plusx.doctor.finding import Finding
 from plusx.doctor.learning.steps import need_step, present_rate, raised, take_step
 from plusx.doctor.learning.steps import weights as all_weights
 from plusx.doctor.learning.targets import need_targets
-from plusx.doctor.patient import Patient, copied
+from plusx.doctor.patient import Patient
 
 __all__ = ["steps_apart"]
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from plusx.doctor.finding import NotApplicable
 from plusx.doctor.learning.steps import take_step
 from plusx.doctor.learning.targets import need_targets
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 from plusx.tape import watch
 
 __all__ = ["Seen", "output_of_step"]

@@ -6,7 +6,7 @@ nothing is carried over from the rate before and the images make no noise.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +36,7 @@ class Sweep:
     """The loss before any step, and after some at each multiple of the present rate."""
 
     first: float
-    after: dict[float, float]
+    after: Mapping[float, float]
 
     def fall(self, factor: float) -> float:
         """Return how far the loss falls, as a share of the best; -inf where it is not finite."""
@@ -120,11 +120,12 @@ def _fresh(patient: Patient) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def _sweep(patient: Patient, x: Tensor, labels: Tensor, *, seconds: float) -> Sweep:
     end = patient.budget.taken + seconds
-    sweep = Sweep(_loss(patient, patient.fresh()[0], x, labels), {})
+    first = _loss(patient, patient.fresh()[0], x, labels)
+    after: dict[float, float] = {}
     waiting = list(FACTORS)
     while waiting:
         late = patient.budget.taken > end
-        factor = _between(sweep) if late else waiting[0]
+        factor = _between(Sweep(first, after)) if late else waiting[0]
         if factor not in waiting:
             break
         waiting.remove(factor)
@@ -132,8 +133,8 @@ def _sweep(patient: Patient, x: Tensor, labels: Tensor, *, seconds: float) -> Sw
         raised(optimizer, factor)
         for _ in range(STEPS):
             take_step(patient, model, optimizer, x, labels)
-        sweep.after[factor] = _loss(patient, model, x, labels)
-    return sweep
+        after[factor] = _loss(patient, model, x, labels)
+    return Sweep(first, after)
 
 
 def _between(sweep: Sweep) -> float | None:

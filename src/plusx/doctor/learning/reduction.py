@@ -11,7 +11,8 @@ from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.learning.answers import number_of_answers
 from plusx.doctor.learning.output import output_of_step
 from plusx.doctor.learning.targets import need_targets
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["reduction"]
 

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["affordable", "seconds_for"]
 

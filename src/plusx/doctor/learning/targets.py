@@ -9,7 +9,8 @@ from torch import Tensor
 
 from plusx.doctor.finding import NotApplicable
 from plusx.doctor.learning.answers import number_of_answers
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 
 __all__ = ["need_targets", "outside"]
 

@@ -2,8 +2,8 @@
 
 import torch
 
+from plusx.doctor.age import untrained
 from plusx.doctor.patient import Patient
-from plusx.doctor.signal.age import untrained
 
 __all__ = ["low_but_usual"]
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from plusx.doctor.finding import Chart, Finding
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.patient import Patient
 from plusx.doctor.shortcuts.row import Row
 from plusx.errors import InputError
 from plusx.graph import trace

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import few, follows, stirred
+from plusx.doctor.patient import Patient
 from plusx.doctor.signal.passing import LAYERS
-from plusx.doctor.wiring.passes import few, follows, stirred
 from plusx.tape import watch
 
 __all__ = ["bend", "linear"]

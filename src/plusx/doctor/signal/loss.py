@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
+from plusx.doctor.age import untrained
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
-from plusx.doctor.signal.age import untrained
 
 __all__ = ["loss"]
 

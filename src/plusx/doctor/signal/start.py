@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from plusx.doctor.age import untrained
 from plusx.doctor.finding import Finding, NotApplicable
 from plusx.doctor.patient import Patient
-from plusx.doctor.signal.age import untrained
 from plusx.doctor.signal.passing import LAYERS
 from plusx.unit import declared_units
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from plusx.doctor.passes import few, tensors
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import few, tensors
 from plusx.tape import watch
 
 __all__ = ["forgotten", "of_layers"]

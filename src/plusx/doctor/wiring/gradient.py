@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, Verdict
+from plusx.doctor.passes import few, stirred, tensors
 from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.frozen import forgotten, of_layers
-from plusx.doctor.wiring.passes import few, stirred, tensors
 
 __all__ = ["Gradients", "gradient", "gradients"]
 

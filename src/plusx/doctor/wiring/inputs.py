@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.patient import Patient, evaluating
-from plusx.doctor.wiring.passes import few, outputs, stirred, tensors
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import few, outputs, stirred, tensors
+from plusx.doctor.patient import Patient
 
 __all__ = ["inputs"]
 

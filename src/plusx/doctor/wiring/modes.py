@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.passes import distance, evaluated, few, passed
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import distance, evaluated, few, passed
 from plusx.doctor.wiring.samples import leak
 
 __all__ = ["modes"]

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from plusx.doctor.finding import Finding
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import few
+from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.attributes import forget, hidden_tensors, need_registered
-from plusx.doctor.wiring.passes import few
 
 __all__ = ["dtype_words", "moves"]
 

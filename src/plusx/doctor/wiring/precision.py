@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import evaluated, evaluates_the_same, few
+from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.moves import dtype_words
-from plusx.doctor.wiring.passes import evaluated, evaluates_the_same, few
 
 __all__ = ["precision"]
 

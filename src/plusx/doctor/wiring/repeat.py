@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from plusx.doctor.finding import Finding
-from plusx.doctor.patient import Patient, evaluating
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import distance, few
+from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.attributes import need_registered
-from plusx.doctor.wiring.passes import distance, few
 from plusx.tape import watch
 
 __all__ = ["repeat"]

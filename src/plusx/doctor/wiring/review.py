@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.passes import evaluated, few
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import evaluated, few
 from plusx.tape import Tape, record
 
 __all__ = ["review"]

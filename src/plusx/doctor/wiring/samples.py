@@ -7,9 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.attributes import need_registered
-from plusx.doctor.wiring.passes import (
+from plusx.doctor.passes import (
     distance,
     evaluated,
     evaluates_the_same,
@@ -17,6 +15,8 @@ from plusx.doctor.wiring.passes import (
     outputs,
     passed,
 )
+from plusx.doctor.patient import Patient
+from plusx.doctor.wiring.attributes import need_registered
 from plusx.doctor.wiring.statistics import batch_in_eval, moving_in_eval
 
 __all__ = ["leak", "samples"]

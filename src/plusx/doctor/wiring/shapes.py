@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.passes import evaluated, few, passed
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import evaluated, few, passed
 
 __all__ = ["batches", "sizes"]
 

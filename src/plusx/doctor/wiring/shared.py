@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from plusx.doctor.finding import Finding, Verdict
-from plusx.doctor.patient import Patient, evaluating
-from plusx.doctor.wiring.passes import few
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import few
+from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.streams import in_streams
 from plusx.doctor.wiring.tied import everywhere, tied
 from plusx.tape import watch

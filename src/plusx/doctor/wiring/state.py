@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from plusx.doctor.finding import Finding, NotApplicable
+from plusx.doctor.passes import distance, evaluated, evaluates_the_same, few, passed
 from plusx.doctor.patient import Patient
 from plusx.doctor.wiring.attributes import hidden_tensors, need_registered
-from plusx.doctor.wiring.passes import distance, evaluated, evaluates_the_same, few, passed
 
 __all__ = ["state"]
 

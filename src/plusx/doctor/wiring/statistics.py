@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from plusx.doctor.finding import Finding, NotApplicable
-from plusx.doctor.patient import Patient, evaluating
-from plusx.doctor.wiring.passes import few, passed
+from plusx.doctor.mode import evaluating
+from plusx.doctor.passes import few, passed
+from plusx.doctor.patient import Patient
 from plusx.tape import watch
 
 __all__ = ["batch_in_eval", "moving_in_eval", "statistics"]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from plusx.doctor.passes import few, follows, tensors
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import few, follows, tensors
 from plusx.tape import watch
 
 __all__ = ["in_streams"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from plusx.doctor.finding import Finding
+from plusx.doctor.passes import few, passed
 from plusx.doctor.patient import Patient
-from plusx.doctor.wiring.passes import few, passed
 
 __all__ = ["writes"]
 
