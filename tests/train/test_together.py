@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from test_run import curves, weights
 
+import plusx
 from plusx import InputError, create
 from plusx.data import open_data
 from plusx.train.choose import choose
@@ -125,6 +126,15 @@ def test_how_it_ended_is_told_once(
     text, _ = process.communicate(timeout=240)
     assert process.returncode == status and text.count(words) == 1, text
     assert "Going on" not in text
+
+
+def test_one_of_several_processes_ends_without_being_torn_down() -> None:
+    program = "import atexit, os; from plusx.cli import main; atexit.register(os.abort); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--version"],
+        capture_output=True, text=True, env={**os.environ, "WORLD_SIZE": "2"}, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, plusx.__version__), done.stderr
 
 
 @pytest.mark.full

@@ -73,7 +73,7 @@ class Ranks:
             dist.barrier()
 
     def leave(self) -> None:
-        """Part from the others, for good: gloo's threads must not outlive the interpreter."""
+        """Part from the others, for good."""
         if self.world > 1:
             dist.destroy_process_group()
 
