@@ -6,6 +6,7 @@ from torch import nn
 from plusx.doctor import Finding, Material, Patient, Training
 from plusx.doctor.budget import Budget
 from plusx.doctor.check import ask
+from plusx.doctor.extent import FAILED
 from plusx.doctor.learning import CHECKS
 
 AMPLE = Budget(1e5)
@@ -36,7 +37,7 @@ def asked(name: str, patient: Patient) -> Finding:
     """The one finding of a check."""
     (check,) = [c for c in CHECKS if c.name == f"learning.{name}"]
     (finding,) = [f for f in ask(check, patient) if isinstance(f, Finding)]
-    assert "itself failed" not in finding.figure, finding.figure
+    assert finding.why != FAILED, finding.figure
     return finding
 
 

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from identity_nets import IMAGES, Block, Net, asked, patient_of, troubles
 from torch import Tensor, nn
 
-from plusx import create
+from plusx import create, list_models
+from plusx.catalog import family_of
+from plusx.doctor.identity.known import nearest
 
 
 class LeftOut(Block):
@@ -179,3 +181,10 @@ def test_shortcuts_where_none_were_meant() -> None:
     (finding,) = asked("network", patient_of(model, expect="plain20"))
     assert (finding.verdict, finding.cause) == ("wrong", "another network")
     assert "nine units with a shortcut where none was meant" in finding.title + finding.figure
+
+
+def test_the_nearest_of_an_image_network_takes_images() -> None:
+    seen = patient_of(create("resnet20", num_classes=10)).outline
+    near = [each.name for each in nearest(seen, 10, count=len(list_models()))]
+    assert near[0] == "resnet20" and len(near) < len(list_models())
+    assert {len(family_of(name).inputs(1, 3, 32)[0].shape) for name in near} == {4}

@@ -315,6 +315,18 @@ def test_batch_norm_at_two_images_is_worth_a_look_and_group_norm_has_no_such_noi
     assert found(2)[2].endswith("with group norm 0%")
 
 
+def test_where_no_group_norm_fits_only_the_noise_of_batch_norm_is_told() -> None:
+    class Reads(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + self[1].running_mean.mean()
+
+    layers = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    images = Material(x=torch.randn(16, 3, 8, 8), y=None)
+    reads = Patient(Reads(*layers), images, budget=AMPLE, training=Training(batch_size=64))
+    finding = asked("small_batches", reads)
+    assert finding.verdict == "fine" and "group norm" not in finding.threshold
+
+
 def test_answers_that_are_distributions() -> None:
     y = torch.randn(6, 4)
     assert are_shares(y.softmax(1)) and not are_shares(y) and not are_shares(y.log_softmax(1))

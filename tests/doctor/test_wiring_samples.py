@@ -326,3 +326,11 @@ def test_norms_that_sleep_in_training_are_worth_a_look() -> None:
     model.blocks[0].norm1 = Asleep(6)
     (finding,) = found(statistics, model)
     assert (finding.cause, finding.verdict) == ("statistics frozen", "warning")
+
+
+def test_a_forward_that_writes_over_its_image_uses_all_of_it() -> None:
+    class Standardises(Net):
+        def before(self, x: Tensor) -> Tensor:
+            return x.sub_(0.5).div_(0.25)
+
+    assert causes(inputs, Standardises()) == []

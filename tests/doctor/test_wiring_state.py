@@ -233,6 +233,27 @@ def test_the_review_of_a_network_that_cannot_be_traced_says_why() -> None:
     assert "cannot be traced" in finding.figure
 
 
+def test_the_review_of_a_network_that_takes_no_single_input_says_so() -> None:
+    class Squeezes(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return self[1](self[0](x).squeeze().flatten(1))
+
+    (finding,) = found(review, Squeezes(nn.AdaptiveAvgPool2d(1), nn.Linear(3, 5)))
+    assert finding.figure.endswith("1 input: IndexError, 6 give 6 rows")
+
+
+def test_a_state_of_an_older_version_is_loaded_as_the_network_saves_it() -> None:
+    class Versioned(nn.Linear):
+        _version = 2
+
+        def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others) -> None:
+            if local_metadata.get("version") != 2:
+                raise AssertionError("saved by another version")
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
+
+    assert causes(state, nn.Sequential(nn.Flatten(), Versioned(192, 5))) == []
+
+
 def test_an_error_and_a_division_by_zero() -> None:
     assert causes(runs, nn.Linear(3, 3), torch.randn(4, 5)) == ["does not run"]
 

@@ -4,7 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
+
+import torch
 
 import plusx
 from plusx.catalog import family_of
@@ -33,11 +36,19 @@ def _counts() -> dict[str, dict[str, int]]:
 def nearest(given: Outline, num_classes: int, *, count: int = 1) -> list[Known]:
     """Return the networks of the zoo with the nearest counts of parameters, then of units.
 
-    The first and the last layer are counted as if images had the zoo's channels and classes.
+    Those that take such an input: an image, a video, a sequence. The first and the last layer are
+    counted as if images had the zoo's channels and classes.
     """
     units = len(given.rows)
-    known = _all(given, num_classes)
-    return sorted(known, key=lambda each: (each.off, abs(each.units - units)))[:count]
+    known = sorted(_all(given, num_classes), key=lambda each: (each.off, abs(each.units - units)))
+    return list(islice((each for each in known if _takes(each.name, given)), count))
+
+
+def _takes(name: str, given: Outline) -> bool:
+    family = family_of(name)
+    with torch.device("meta"):
+        x, *_ = family.inputs(1, family.in_channels, family.size)
+    return x.dim() == 1 + len(given.x)
 
 
 def _all(given: Outline, num_classes: int) -> Iterator[Known]:

@@ -68,7 +68,8 @@ def _gradient(patient: Patient, x: Tensor) -> Tensor:
     x = x.clone().requires_grad_()
     generator = torch.Generator().manual_seed(0)
     with evaluating(model):  # backward, too: what is checkpointed runs again
-        found = [y for y in tensors(model(x, *patient.context(x))) if y.requires_grad]
+        given = x.clone()  # forward may write over it
+        found = [y for y in tensors(model(given, *patient.context(x))) if y.requires_grad]
         if not found:
             raise NotApplicable("the output has no gradient")
         directions = [torch.randn(y.shape, generator=generator).to(y) for y in found]

@@ -26,7 +26,7 @@ def state(patient: Patient) -> Iterator[Finding]:
         raise NotApplicable("evaluation gives other results each time")
     x = few(patient)
     model, _ = patient.fresh()
-    saved = {name: value.clone() for name, value in _saved(model).items()}
+    saved = _saved(model)
     expected = evaluated(patient, patient.model, x)
     _use(patient, model, x)
     _change(model)
@@ -55,7 +55,14 @@ def state(patient: Patient) -> Iterator[Finding]:
 
 
 def _saved(model: nn.Module) -> dict[str, Tensor]:
-    return {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
+    """Copy the tensors of the state; the versions of its modules stay with it."""
+    state = model.state_dict()
+    for name, value in [*state.items()]:
+        if isinstance(value, Tensor):
+            state[name] = value.clone()
+        else:
+            del state[name]
+    return state
 
 
 def _use(patient: Patient, model: nn.Module, x: Tensor) -> None:
