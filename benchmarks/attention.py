@@ -138,7 +138,7 @@ def points(values: list[float]) -> dict[str, Any]:
 def of_variant(
     attention: str, runs: dict[str, list[dict[str, Any]]], channels: int
 ) -> dict[str, Any]:
-    """Accuracy, differences of pairs to plain and to SE, and what it costs."""
+    """Accuracy, differences of pairs to others, how fast it came, and what it costs."""
     own = [run["accuracy"] for run in runs[attention]]
     made = {
         "called": VARIANTS[attention],
@@ -150,6 +150,12 @@ def of_variant(
         if other != attention:
             pairs = zip(own, (run["accuracy"] for run in runs[other]), strict=True)
             made[f"less {other}, points"] = points([a - b for a, b in pairs])
+    courses = [run["validation accuracy by epoch"] for run in runs[attention]]
+    made["validation accuracy by pass, %"] = [
+        round(100 * statistics.mean(seen), 2) for seen in zip(*courses, strict=True)
+    ]
+    gradients = [run["stem gradient"] for run in runs[attention]]
+    made["gradient of the stem, median"] = round(statistics.median(gradients), 3)
     seconds = [run["seconds"] for run in runs[attention]]
     beside = zip(seconds, (run["seconds"] for run in runs[PLAIN]), strict=True)
     made["median seconds"] = round(statistics.median(seconds), 1)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ def plusx_run(name: str, words: list[str]) -> dict[str, Any]:
 
     "seconds" are those of training and validation, "wall seconds" those of all processes, from the
     first line of Python to the written report; where the run was stopped on the way there are none.
+    "stem gradient" is the median L2 norm of the stem's gradient over the probes of training.
     """
     folder = UNDER_WAY / "runs" / name
     begun = (folder / "config.json").exists()
@@ -32,11 +34,14 @@ def plusx_run(name: str, words: list[str]) -> dict[str, Any]:
     lines = list(map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()))
     epochs = [line for line in lines if line["event"] == "epoch"]
     test = next(line for line in lines if line["event"] == "test")
+    probes = [line["signal"]["parts"][0]["gradient"] for line in lines if line["event"] == "probe"]
     shutil.rmtree(folder)
     return {
         "accuracy": test["accuracy"],
         "interval of the test images": test["interval"],
         "epochs": len(epochs),
+        "validation accuracy by epoch": [epoch["val_accuracy"] for epoch in epochs],
+        "stem gradient": statistics.median(probes),
         "seconds": sum(epoch["seconds"] for epoch in epochs),
         "wall seconds": None if begun else wall,
     }

@@ -130,7 +130,25 @@ def _of_set(name: str, of: Mapping[str, Any]) -> str:
         f"- It is at least as good as SE: {_judged(whole['less se, points'], 0.0)}.",
         f"- It is at least as good as CBAM: {_judged(whole['less cbam, points'], 0.0)}.",
     ]
-    return "\n".join([*lines, "", "Of the statement:", "", *judged])
+    return "\n".join([*lines, "", *_course(of), "", "Of the statement:", "", *judged])
+
+
+def _course(of: Mapping[str, Any]) -> list[str]:
+    """How fast it is learned with and without each part, and what gradient comes to the stem."""
+    passes = sorted({1, 2, of["epochs"] // 2, of["epochs"]} & {*range(1, of["epochs"] + 1)})
+    lines = [
+        "How fast, on validation images (means over seeds), and the gradient of the stem's weights",
+        "(L2 norm, median over training):",
+        "",
+        f"| attention | {' | '.join(f'pass {each}' for each in passes)} | gradient |",
+        "|---" * (len(passes) + 2) + "|",
+    ]
+    for each in of["variants"].values():
+        seen = each["validation accuracy by pass, %"]
+        cells = [*(f"{seen[n - 1]:.1f}%" for n in passes)]
+        cells.append(f"{each['gradient of the stem, median']:.2f}")
+        lines.append(f"| {each['called']} | {' | '.join(cells)} |")
+    return lines
 
 
 def _interval(found: Mapping[str, Any] | None, unit: str = "") -> str:

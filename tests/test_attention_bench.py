@@ -10,6 +10,7 @@ import pytest
 import torch
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
+COURSE = {"validation accuracy by epoch": [0.4, 0.6], "stem gradient": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def bench() -> ModuleType:
 
 
 def runs(*accuracies: float) -> list[dict[str, Any]]:
-    return [{"accuracy": a, "seconds": 10.0 * (i + 1)} for i, a in enumerate(accuracies)]
+    return [{**COURSE, "accuracy": a, "seconds": 10.0 * (i + 1)} for i, a in enumerate(accuracies)]
 
 
 def values(bench: ModuleType) -> dict[str, Any]:
@@ -32,7 +33,11 @@ def values(bench: ModuleType) -> dict[str, Any]:
     for attention in bench.VARIANTS:
         for seed, base in enumerate((0.70, 0.80, 0.90)):
             gain = {"hybrid": 0.02, "se": 0.03}.get(attention, 0.0)
-            of = {"accuracy": base + gain, "seconds": 30.0 if attention == "hybrid" else 20.0}
+            of = {
+                "accuracy": base + gain,
+                "seconds": 30.0 if attention == "hybrid" else 20.0,
+                **COURSE,
+            }
             found[f"cifar10 {attention} seed {seed}"] = of
     return found
 
@@ -46,7 +51,9 @@ def test_differences_are_of_pairs(bench: ModuleType) -> None:
     assert found["less none, points"] == {"mean": 2.5, "interval": [-3.85, 8.85]}
     assert found["less se, points"] == {"mean": 1.0, "interval": [1.0, 1.0]}
     assert found["time, times plain"] == 1.5
-    assert "less hybrid, points" not in found and found["parameters"] == 273_982
+    assert found["validation accuracy by pass, %"] == [40.0, 60.0]
+    assert found["gradient of the stem, median"] == 0.5
+    assert "less hybrid, points" not in found and found["parameters"] == 274_000
     assert "less none, points" not in bench.of_variant("none", every, channels=3)
 
 

@@ -40,6 +40,8 @@ def measured(gain: list[float]) -> dict[str, Any]:
         "accuracy, %": accuracy,
         "less se, points": {"mean": -0.1, "interval": [-0.3, 0.1]},
         "time, times plain": 1.0,
+        "validation accuracy by pass, %": [60.0, 70.0, 75.0, 80.0, 85.0, 88.0, 90.0, 91.25],
+        "gradient of the stem, median": 0.4321,
     }
     whole = {
         **plain,
@@ -75,6 +77,11 @@ def test_the_table_is_taken_over_and_the_statement_is_judged_by_the_interval(
     assert "**some-set** (`some.zip`): 1,000 training images, 8 passes, 5 seeds" in text
     row = "| no attention | 269,722 | 93.00% (92.50 to 93.50) | - | -0.10 (-0.30 to 0.10) | 1.00 |"
     assert row in text
+    assert (
+        "| attention | pass 1 | pass 2 | pass 4 | pass 8 | gradient |\n|---|---|---|---|---|---|"
+        in text
+    )
+    assert "| no attention | 60.0% | 70.0% | 80.0% | 91.2% | 0.43 |" in text
     assert f"without attention: **{verdict}**, {sum(gain) / 2:.2f}" in text
     assert "good as SE: **held**, 0.40" in text and "good as CBAM: **not held**, -0.40" in text
 
