@@ -117,7 +117,7 @@ _HYBRID = partial(
     equation="y = relu(shortcut(x) + t (1 + s_c c) (1 + s_p p)), t = transform(x)",
     options=_OPTIONS,
 )
-_OWN = "it is this house's own: channel weights c and place weights p are CBAM's, without its norm"
+_OWN = "it is this house's own: channel weights c and place weights p are CBAM's"
 _STRENGTH = "s_c and s_p are computed from t and zero at first: it starts as the ResNet itself"
 
 FAMILIES = (
