@@ -61,7 +61,7 @@ SETS = {
     "fashion-mnist": Set(12_000, 1, PUBLISHED["fashion-mnist"].places),
     "cifar10": Set(8_000, 3, (*PUBLISHED["cifar10"].places, "cifar10-jpeg.zip")),
 }
-VALIDATION = 60 if TRY else 1_000
+VALIDATION = 60 if TRY else 5_000
 MODEL = "hybrid_resnet8" if TRY else "hybrid_resnet20"
 EPOCHS = 1 if TRY else 24 if WHOLE_SIZE else 8
 

@@ -23,9 +23,9 @@ ABLATIONS = {
     "hybrid-channel": "no weights of places",
     "hybrid-spatial": "no weights of channels",
     "hybrid-static": "strengths that are learned and do not depend on the input",
-    "hybrid-noskip": "x a(x) alone, an ordinary gate; it does not start as the identity",
+    "hybrid-noskip": "t a(t) alone, an ordinary gate; it does not start as the identity",
     "hybrid-spatial-first": "places before channels",
-    "hybrid-parallel": "both parts see x itself",
+    "hybrid-parallel": "both parts see t itself",
 }
 """Values of the option `attention`, and what each leaves out or changes."""
 LEAST = 1.0

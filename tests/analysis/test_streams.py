@@ -121,7 +121,7 @@ def test_a_frozen_stream_says_so() -> None:
     grey.requires_grad_(False)
     found = streams(model, X, Y)
     assert found.streams[1].gradient is None and found.streams[0].gradient
-    assert "frozen" in found.table()
+    assert " - " in found.table()
     model.requires_grad_(False)
     assert [s.gradient for s in streams(model, X, Y).streams] == [None, None]
 

@@ -106,7 +106,7 @@ def test_a_network_starts_as_the_plain_one_of_the_same_seed(name: str, plain: st
 def test_it_starts_as_the_identity_where_a_network_draws_its_attention_again(name: str) -> None:
     model = seeded(name, attention="hybrid")
     for gate in (m for m in model.modules() if isinstance(m, HybridAttention)):
-        width = gate.parts.channel.weights.expand.out_channels
+        width = gate.parts.channel.weights.expand.out_features
         wide = torch.randn(2, width, 4, 4)
         assert torch.equal(gate(wide), wide)
 
@@ -191,8 +191,12 @@ def test_without_skip_and_input_it_is_cbam_without_its_biases() -> None:
     gate = HybridAttention(64, strength=FixedStrength, skip=0).double()
     cbam = CBAM(64).double()
     with torch.no_grad():
-        cbam.channel.mlp.reduce.weight.copy_(gate.parts.channel.weights.reduce.weight)
-        cbam.channel.mlp.expand.weight.copy_(gate.parts.channel.weights.expand.weight)
+        cbam.channel.mlp.reduce.weight.copy_(
+            gate.parts.channel.weights.reduce.weight[..., None, None]
+        )
+        cbam.channel.mlp.expand.weight.copy_(
+            gate.parts.channel.weights.expand.weight[..., None, None]
+        )
         nn.init.zeros_(cbam.channel.mlp.reduce.bias)
         nn.init.zeros_(cbam.channel.mlp.expand.bias)
         cbam.place.weigh.conv.weight.copy_(gate.parts.place.weights.weigh.conv.weight)

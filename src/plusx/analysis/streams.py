@@ -31,7 +31,7 @@ class StreamFigures:
     is its part in the sum of all streams' absolute such values, `by_class` the same over the images
     of a class (None where there are none). `alone` and `silenced` are the accuracy of the stream
     alone and of all others without it. `gradient` is the norm of the gradient of all its
-    parameters in one training pass, `at_stem` that of its stem's; None where they are frozen.
+    parameters in one training pass, `at_stem` that of its stem's; None where none of them learns.
     """
 
     name: str
@@ -75,16 +75,16 @@ class Streams:
 
     def cells(self) -> list[tuple[str, ...]]:
         """Return the streams as words: a head, a line a stream."""
-        head = ("stream", "params", "share", "logit", "alone", "silenced", "gradient", "at stem")
+        head = ("stream", "alone", "silenced", "share", "logit", "gradient", "at stem", "params")
         lines = [
             (
                 s.name,
-                f"{s.params:,}",
-                f"{s.share:.1%}",
-                f"{s.logit:+.3g}",
                 f"{s.alone:.1%}",
                 f"{s.silenced:.1%}",
-                *("frozen" if g is None else f"{g:.3g}" for g in (s.gradient, s.at_stem)),
+                f"{s.share:.1%}",
+                f"{s.logit:+.3g}",
+                *("-" if g is None else f"{g:.3g}" for g in (s.gradient, s.at_stem)),
+                f"{s.params:,}",
             )
             for s in self.streams
         ]

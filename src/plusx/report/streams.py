@@ -10,11 +10,13 @@ from plusx.report.words import count, number, percent
 __all__ = ["streams"]
 
 ROW = 16  # CSS pixels of a class
+SEES = {"rgb": "the image in its colours", "l": "its brightness alone"}
+"""What a stream of these names is given."""
 
 
 def streams(found: Streams) -> Section:
     """Show each stream alone and silenced, its share by class, and the gradient that it gets."""
-    names = " and ".join(stream.name for stream in found.streams)
+    names = " and ".join(_named(stream.name) for stream in found.streams)
     bars = min(len(found.classes), 20)
     drawn = figure(
         "streams-shares",
@@ -28,9 +30,11 @@ def streams(found: Streams) -> Section:
     return Section(
         "streams",
         "What each stream adds to the answer",
-        f"The network looks at an image in {len(found.streams)} ways ({names}). Its share is the "
-        "part of a stream in what the true class gets over the mean class; alone is the accuracy "
-        "of a stream by itself, silenced that of the others without it.",
+        f"The network looks at an image in {len(found.streams)} ways: {names}. Alone is how often "
+        "a stream is right by itself, silenced how often the others are without it. Its logit is "
+        "the score that it gives the true class, over the mean of all classes, its share the part "
+        "of that in the sum of all streams. The gradient says how strongly its weights are pulled "
+        "in one training pass, at stem those of its first layer (- where none learns).",
         join(
             [
                 paragraph(_sum(found), " ", _most(found)),
@@ -40,6 +44,10 @@ def streams(found: Streams) -> Section:
             ]
         ),
     )
+
+
+def _named(name: str) -> str:
+    return f"{name} ({SEES[name]})" if name in SEES else name
 
 
 def _sum(found: Streams) -> str:
