@@ -69,6 +69,8 @@ SMALL = {
     "video-resnet": "r3d_18",
     "resnet1d": "resnet1d18",
     "resnet-tsc": "resnet_tsc",
+    "dual-stream": "dualstream_resnet18",
+    "dual-stream-mlp": "dualstream_mlp",
 }
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -99,7 +101,7 @@ HEAVY = (
     "se-resnext", "eca-resnet", "eca-resnet-d", "cbam-resnet", "bam-resnet", "nonlocal-resnet",
     "hybrid-resnet",
     "vgg", "densenet", "fixup", "mobilenet-v2", "efficientnet", "vit-small-images",
-    "video-resnet", "resnet1d",
+    "video-resnet", "resnet1d", "dual-stream",
 )  # fmt: skip
 """Families whose smallest member takes its time."""
 LIGHT = tuple(family for family in SMALL if family not in HEAVY)
