@@ -119,7 +119,7 @@ def test_a_network_is_found_with_how_it_takes_images(saved: Path) -> None:
     ("words", "message"),
     [
         ([], "--network"),
-        (["run"], "no image was given"),
+        (["run"], "IMAGE requires an argument"),
         (["nowhere/run", "photos"], "nowhere/run is no folder"),
         (["run", "nowhere.png"], "there is no nowhere.png"),
         (["run", "photos", "--method", "gradcam"], "did you mean 'grad-cam'"),
@@ -141,9 +141,10 @@ def test_every_option_has_one_place_in_the_help(
     plusx: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    names = {"json_output": "json"}
+    names = {"json_output": "json", "images": "IMAGE"}
     taken = {names.get(name, name).replace("_", "-") for name in signature(explain).parameters}
     listed = [name for names in EXPLAIN.values() for name in names]
     assert len(listed) == len(set(listed)) and set(listed) == taken
     out = plusx("explain", "--help")[1]
     assert "─ Other " not in out and "Code of others" in out
+    assert "NETWORK IMAGE..." in out and "Image files; of a folder" in out

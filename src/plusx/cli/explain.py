@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from plusx.cli.arguments import arguments
 from plusx.cli.beside import folder_for
 from plusx.cli.console import ConsoleReporter, Json
-from plusx.errors import InputError
 
 if TYPE_CHECKING:
     from plusx.cli.subject import Subject
@@ -24,7 +23,7 @@ STEPS = 96
 
 def explain(
     network: str,
-    *images: Path,
+    *images: Annotated[Path, Parameter(name="IMAGE", required=True, group="Parameters")],
     method: Annotated[list[str] | None, Flag] = None,
     unit: Annotated[list[str] | None, Flag] = None,
     target: str | None = None,
@@ -91,8 +90,6 @@ def explain(
     from plusx.report.explain import build
     from plusx.report.explain.pngs import write
 
-    if not images:
-        raise InputError("no image was given; name at least one: plusx explain NETWORK IMAGE...")
     warnings.simplefilter("ignore")  # of somebody's network
     asked = Asked(
         data=data,

@@ -70,7 +70,7 @@ DOCTOR: Mapping[str, Sequence[str]] = {
 """Options of `plusx doctor` by group."""
 
 EXPLAIN: Mapping[str, Sequence[str]] = {
-    "What is explained": ("network", "images", "count", "target"),
+    "What is explained": ("network", "IMAGE", "count", "target"),
     "How": ("method", "unit", "features"),
     "Where a network that is no run does not say it": (
         "data",
@@ -104,12 +104,17 @@ class Grouped(DefaultFormatter):
 
     def __call__(self, console: Any, options: Any, panel: "HelpPanel") -> None:
         """Draw what cyclopts has in one panel."""
-        left = {entry.names[0].removeprefix("--"): entry for entry in panel.entries if entry.names}
+        left = {_key(entry): entry for entry in panel.entries if _key(entry)}
         for title, names in self._groups.items():
             entries = [_shown(left.pop(name)) for name in names if name in left]
             super().__call__(console, options, panel.copy(title=title, entries=entries))
         others = [_shown(entry) for entry in left.values()]
         super().__call__(console, options, panel.copy(title="Other", entries=others))
+
+
+def _key(entry: "HelpEntry") -> str:
+    """Return the name of an option, or of an argument that is given by its place alone."""
+    return entry.names[0].removeprefix("--") if entry.names else entry.positional_label or ""
 
 
 def _shown(entry: "HelpEntry") -> "HelpEntry":
