@@ -92,7 +92,7 @@ def test_maps_are_the_weights_of_the_places() -> None:
     assert np.isnan(found.correlations("0", torch.ones(5, 4, 6))).all()
     assert "4x6" in found.table() and found.plot().get_images()
     json.dumps(found.to_json())
-    with pytest.raises(InputError, match="no map is of a gate '1'"):
+    with pytest.raises(InputError, match="no gate of places '1'"):
         found.over_image("1")
     with pytest.raises(InputError, match=r"expected \(5, height, width\)"):
         found.correlations("0", torch.ones(4, 4, 6))

@@ -93,6 +93,23 @@ def test_the_right_gate_is_asked_for() -> None:
         named(found, None)
 
 
+@pytest.mark.parametrize("name", ["stages.9.unit.transform.gate.parts", "nothing like it", None])
+def test_an_error_names_a_few_gates_and_not_all(name: str | None) -> None:
+    model = create("resnet20", num_classes=10, attention="se")
+    with seeing(model) as passes:
+        found = found_gates(passes, torch.zeros(1, 3, 8, 8))
+    with pytest.raises(InputError) as caught:
+        named(found, name)
+    assert 1 <= str(caught.value).count("transform.gate'") <= 3 < len(found)
+
+
+def test_a_gate_of_several_in_a_module_is_named_after_the_part_that_makes_its_weights() -> None:
+    model = create("resnet8", num_classes=10, attention="hybrid")
+    unit = "stages.0.0.unit.transform.gate.parts"
+    found = gates(model, torch.zeros(1, 3, 8, 8))
+    assert [gate.name for gate in found[:2]] == [f"{unit}.channel", f"{unit}.place"]
+
+
 def test_pairs_are_laid_out_on_the_places_that_are_heard() -> None:
     weights = torch.arange(6.0).expand(1, 24, 6)  # place j is heard as much as its number
     heard = by_place(weights, -1, 2 / 3)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes
 from plusx.analysis.gated_pass import by_place, seeing
-from plusx.analysis.gates import found_gates
-from plusx.errors import InputError, nearest
+from plusx.analysis.gates import among, found_gates
+from plusx.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,9 +35,8 @@ class GateMaps:
     def over_image(self, name: str) -> Tensor:
         """Return the maps of one gate in the size of the images, bilinear: (N, H, W)."""
         if name not in self.maps:
-            known = list(self.maps)
-            hint = nearest(name, known)
-            raise InputError(f"no map is of a gate {name!r}; there are those of {known}{hint}")
+            hint = among(name, list(self.maps))
+            raise InputError(f"the network has no gate of places {name!r}{hint}")
         return _resized(self.maps[name], self.size)
 
     def correlations(self, name: str, others: Tensor) -> NDArray[np.float64]:

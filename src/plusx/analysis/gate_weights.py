@@ -12,8 +12,8 @@ from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes, short
 from plusx.analysis.gate_moments import Moments, moments, shared_out
 from plusx.analysis.gated_pass import by_channel
-from plusx.analysis.gates import Gate
-from plusx.errors import InputError, nearest
+from plusx.analysis.gates import Gate, among
+from plusx.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ class GateWeights:
             if gate.name == name:
                 return gate
         known = [gate.name for gate in self.gates]
-        raise InputError(f"no gate is called {name!r}; there are {known}{nearest(name, known)}")
+        raise InputError(f"the network has no gate {name!r}{among(name, known)}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values; null for a class without images."""

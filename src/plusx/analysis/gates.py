@@ -10,8 +10,10 @@ from plusx.analysis.gated_pass import GatedPass, Seen, seeing
 from plusx.errors import InputError, nearest
 from plusx.unit import outer_units
 
-__all__ = ["Gate", "Kind", "found_gates", "gates", "named"]
+__all__ = ["Gate", "Kind", "among", "found_gates", "gates", "named"]
 
+FEW = 3
+"""Names that an error gives."""
 Kind = Literal["channel", "spatial", "both", "pairs"]
 
 
@@ -36,7 +38,8 @@ def gates(model: nn.Module, images: Tensor) -> list[Gate]:
     They are found in the graph of a forward pass, by what it computes and by no name of a class:
     SE, ECA, CBAM, BAM and the like, and the pairwise function of a non-local block. `images` is an
     example of what forward takes. A gate is named after the smallest module that makes its weights
-    and its product, and numbered where that holds several. Raises `InputError` where the network
+    and its product, or its weights alone where that makes several gates, and numbered where even
+    that does. Raises `InputError` where the network
     cannot be traced.
 
     >>> import torch
@@ -73,7 +76,20 @@ def named(found: Sequence[Gate], name: str | None) -> Gate:
         if gate.name == name or (name is None and len(found) == 1):
             return gate
     given = "no gate was chosen of several" if name is None else f"the network has no gate {name!r}"
-    raise InputError(f"{given}; it has {known}{nearest(name or '', known)}")
+    raise InputError(f"{given}{among(name or '', known)}")
+
+
+def among(name: str, known: Sequence[str]) -> str:
+    """Return the end of an error about a name: the nearest of those known, or the first few.
+
+    >>> among("stages.9.unit", ["stages.0.gate", "stages.1.gate"])
+    "; did you mean 'stages.1.gate' or 'stages.0.gate'?"
+    >>> among("x", ["a1", "a2", "a3", "a4"])
+    "; it has 4, such as 'a1', 'a2', 'a3'"
+    """
+    few = ", ".join(map(repr, known[:FEW]))
+    most = f"{len(known)}, such as " if len(known) > FEW else ""
+    return nearest(name, known, count=FEW) or f"; it has {most}{few}"
 
 
 def _kind(seen: Seen, name: str) -> Kind:

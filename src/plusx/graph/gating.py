@@ -1,13 +1,13 @@
 """gatings(module): where a value is weighed by a function of itself."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from torch import fx
 
 from plusx.graph.flow import Flow
 from plusx.graph.inplace import uncopied
-from plusx.graph.nodes import argument, common_owner, kind
+from plusx.graph.nodes import argument, common_owner, inside, kind
 from plusx.graph.path import PRODUCTS, light
 
 __all__ = ["Gating", "gatings"]
@@ -29,8 +29,13 @@ class Gating:
     product: fx.Node
     summed: int | None
     """The axis of the weights that a matrix product sums over; None of a product place by place."""
+    source: fx.Node
+    """The value that the weights are made of."""
     holder: str
-    """The address of the smallest module whose forward makes the weights and the product."""
+    """The address of the smallest module whose forward makes the weights and the product.
+
+    Of one that makes the weights of other gates too, the part that makes these alone.
+    """
 
 
 def gatings(module: fx.GraphModule) -> list[Gating]:
@@ -47,7 +52,17 @@ def gatings(module: fx.GraphModule) -> list[Gating]:
         if not flow.is_constant(node) and node.op in ("call_function", "call_method"):
             for gating in list(_readings(node, flow, found))[:1]:
                 found[node] = gating
-    return list(found.values())
+    every = list(found.values())
+    return [replace(gating, holder=_holder(gating, every, flow)) for gating in every]
+
+
+def _holder(gating: Gating, every: Sequence[Gating], flow: Flow) -> str:
+    """Narrow the holder to the operations with parameters where it would name several gates."""
+    others = (other.weights for other in every if other is not gating)
+    if not any(inside(weights, gating.holder) for weights in others):
+        return gating.holder
+    work = flow.between(gating.source, (gating.weights,))
+    return common_owner((gating.weights, *(step for step in work if step in flow.learning)))
 
 
 def _readings(node: fx.Node, flow: Flow, found: Mapping[fx.Node, Gating]) -> Iterator[Gating]:
@@ -64,7 +79,7 @@ def _readings(node: fx.Node, flow: Flow, found: Mapping[fx.Node, Gating]) -> Ite
         if flow.bit[x] & flow.above[weights] and x is not weights:
             work = flow.between(x, (weights,))
             if any(step in flow.learning for step in work):
-                yield Gating(value, weights, node, None, common_owner((*work, node)))
+                yield Gating(value, weights, node, None, x, common_owner((*work, node)))
 
 
 def _factors(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
@@ -90,4 +105,5 @@ def _pairs(node: fx.Node, value: fx.Node, weights: fx.Node, flow: Flow) -> Itera
     work = flow.between(x, (weights,))
     if light(work, flow) is None:
         first = _unexpanded(node.all_input_nodes[0]) is weights
-        yield Gating(value, weights, node, -1 if first else -2, common_owner((*work, node)))
+        axis = -1 if first else -2
+        yield Gating(value, weights, node, axis, x, common_owner((*work, node)))

@@ -11,6 +11,7 @@ __all__ = [
     "cat_terms",
     "common_owner",
     "gather_cats",
+    "inside",
     "is_shape",
     "kind",
     "makes",
