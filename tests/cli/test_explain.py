@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from cli.calls import Run
@@ -76,6 +77,38 @@ def test_somebodys_own_network_and_what_is_assumed_of_it(
     assert status == 0 and "Images are 12x12, normalised by a mean of 0.5" in out
     assert "has random weights" in out and "Not followed through the shortcuts" in out
     assert (tmp_path / "explain" / "net" / "explain.html").is_file()
+
+
+def test_a_network_by_name_is_the_same_each_time_and_called_random() -> None:
+    one, other = (subject("resnet8", Asked(data="digits"), Silent()) for _ in range(2))
+    drawn = dict(other.model.state_dict())
+    assert all(torch.equal(drawn[key], value) for key, value in one.model.state_dict().items())
+    assert any("resnet8 has random weights" in note for note in one.notes)
+
+
+def test_pictures_of_an_earlier_time_go_and_nothing_else(plusx: Run, saved: Path) -> None:
+    photos = saved.parent / "photos" / "cat"
+    assert plusx("explain", saved, photos, "--method", "grad-cam", "--count", 3)[0] == 0
+    folder = saved / "explain"
+    assert (folder / "3-3-way.png").is_file()
+    kept = folder / "3-mine.png"
+    shutil.copy(photos / "0.png", kept)
+    assert plusx("explain", saved, photos / "0.png", "--method", "grad-cam")[0] == 0
+    assert {path.name[0] for path in folder.glob("*.png")} == {"1", "3"} and kept.is_file()
+    assert [path.name for path in folder.glob("3-*")] == ["3-mine.png"]
+
+
+def test_a_folder_of_others_and_a_file_are_refused_before_the_work(
+    plusx: Run, saved: Path
+) -> None:
+    photos = saved.parent / "photos" / "cat"
+    before = sorted(photos.iterdir())
+    status, _, err = plusx("explain", saved, photos, "-o", photos)
+    assert status == 2 and "holds other files, expected a new or empty folder" in err
+    for out in (photos / "0.png", photos / "0.png" / "deep"):
+        status, _, err = plusx("explain", saved, photos, "-o", out)
+        assert status == 2 and "0.png is a file, expected a folder" in err and "--out" in err
+    assert sorted(photos.iterdir()) == before
 
 
 @pytest.mark.full

@@ -33,9 +33,17 @@ def test_page_and_pictures_lie_in_one_folder(plusx: Run, tmp_path: Path) -> None
     assert "of 12 images are right" in out and "net is not trained" in out
     assert "net is not trained" in (tmp_path / "here" / "gates.html").read_text()
     assert "Page      here/gates.html" in out
-    files = {path.name for path in (tmp_path / "here").iterdir()}
+    files = {path.name for path in (tmp_path / "here").iterdir() if path.name[0] != "."}
     assert {"gates.html", "dynamics.png", "flow.png", "importance.png"} < files
     assert f"Pictures  {len(files) - 1} beside it" in out
+
+
+def test_other_folders_are_refused_before_the_work(plusx: Run, tmp_path: Path) -> None:
+    status, _, err = plusx(*NET, "-o", "somebodys_gates.py")
+    assert status == 2 and "somebodys_gates.py is a file, expected a folder" in err
+    status, _, err = plusx(*NET, "-o", tmp_path)
+    assert status == 2 and "holds other files" in err and "give another --out" in err
+    assert {path.name for path in tmp_path.iterdir()} == {"somebodys_gates.py"}
 
 
 @pytest.mark.full

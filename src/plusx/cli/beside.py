@@ -1,13 +1,57 @@
-"""Where what is found out about a network is written."""
+"""Where what is found out about a network is written, and what of an earlier time goes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["folder_for"]
+from plusx.errors import InputError
+
+__all__ = ["folder_for", "replacing"]
 
 
-def folder_for(what: str, network: str, name: str) -> Path:
-    """Return RUN/what for a run folder; what/NAME here for every other network."""
+def folder_for(what: str, network: str, name: str, out: Path | None) -> Path:
+    """Return `out`, or RUN/what for a run folder, or what/NAME here for every other network.
+
+    Writes nothing. Raises `InputError` for a file, and for a folder that holds other things than
+    what an earlier `plusx WHAT` wrote: nobody wants pictures strewn among their own.
+    """
     from plusx.report.png import plain
 
     path = Path(network).expanduser()
-    return path / what if (path / "model").is_dir() else Path(what) / plain(name)
+    usual = path / what if (path / "model").is_dir() else Path(what) / plain(name)
+    folder = out.expanduser() if out else usual
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is a file, expected a folder to write to; give another --out")
+    held = {each.name for each in folder.iterdir()} if there == folder else set()
+    if held and not held & {_list(what), f"{what}.html"}:
+        raise InputError(
+            f"{folder} holds other files, expected a new or empty folder, or one that `plusx "
+            f"{what}` wrote; give another --out"
+        )
+    return folder
+
+
+@contextmanager
+def replacing(what: str, folder: Path) -> Iterator[list[Path]]:
+    """Keep what the block puts on the list; of what an earlier block put there the rest goes.
+
+    The list stays in the folder, so that no file is removed that was not written by us.
+    """
+    from plusx.files import write_text
+
+    path = folder / _list(what)
+    before = path.read_text().splitlines() if path.is_file() else []
+    if not before:
+        write_text(path, "")  # the folder is ours from now on, even if we are stopped
+    written: list[Path] = []
+    yield written
+    names = {each.name for each in written}
+    for name in before:
+        if name not in names and name == Path(name).name:
+            (folder / name).unlink(missing_ok=True)
+    write_text(path, "".join(f"{name}\n" for name in sorted(names)))
+
+
+def _list(what: str) -> str:
+    return f".plusx-{what}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
-from plusx.cli.beside import folder_for
+from plusx.cli.beside import folder_for, replacing
 from plusx.cli.console import ConsoleReporter, Json
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def explain(
         need captum. By default four that take a pass each.
     unit
         Look at this unit or layer, by its address in `plusx info`; again for each. By default
-        the last unit.
+        the last unit, of each stream where there are several.
     target
         Explain this class, by name or number, in place of what the network says.
     count
@@ -78,7 +78,8 @@ def explain(
     in_channels
         1 for grey images, 3 for colour, where the name takes any and there are no data.
     out
-        The folder to write to; "explain" in the run folder, or explain/NAME, by default.
+        A new folder to write to, or one of an earlier time; "explain" in the run folder, or
+        explain/NAME, by default.
     json_output
         Print answers and figures as JSON.
     """
@@ -101,6 +102,7 @@ def explain(
     )
     reporter = ConsoleReporter()
     found = subject(network, asked, reporter)
+    folder = folder_for("explain", network, found.name, out)
     shown = read_images(images, found.spec, most=count)
     methods = method or [*USUAL]
     if "all" in methods:
@@ -117,14 +119,14 @@ def explain(
             tell=lambda what: advance(1, what),
         )
     looked = _features(found, shown, images, unit or [], reporter) if features else None
-    folder = out or folder_for("explain", network, found.name)
     page = folder / "explain.html"
-    pictures = write(folder, decision, looked)
-    write_text(page, build(decision, looked))
+    with replacing("explain", folder) as written:
+        written += [*write(folder, decision, looked), page]
+        write_text(page, build(decision, looked))
     if json_output:
         print(json.dumps(decision.to_json(), indent=2, ensure_ascii=False))
         return
-    print(f"{decision.table()}\n\nPage      {page}\nPictures  {len(pictures)} beside it")
+    print(f"{decision.table()}\n\nPage      {page}\nPictures  {len(written) - 1} beside it")
 
 
 def _features(

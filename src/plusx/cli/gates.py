@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
-from plusx.cli.beside import folder_for
+from plusx.cli.beside import folder_for, replacing
 from plusx.cli.console import ConsoleReporter, Json
 from plusx.errors import InputError
 
@@ -78,6 +78,7 @@ def gates(
     asked = Asked(data=data, size=size, arguments=arguments(arg or []), weights=weights)
     reporter = ConsoleReporter()
     found = target(network, asked, reporter=reporter)
+    folder = folder_for("gates", network, found.name, out)
     spec, pixels, labels = _images(network, found.material, count)
     notes = []
     if untrained(found.model):
@@ -93,15 +94,15 @@ def gates(
             notes=notes,
             progress=lambda step: advance(1, step),
         )
-    folder = out or folder_for("gates", network, found.name)
     page = folder / "gates.html"
-    pictures = write(folder, study)
-    write_text(page, build(study))
+    with replacing("gates", folder) as written:
+        written += [*write(folder, study), page]
+        write_text(page, build(study))
     if json_output:
         print(json.dumps(study.to_json(), indent=2, ensure_ascii=False))
         return
     print(study.dynamics.table(), *study.notes, sep="\n\n")
-    print(f"\nPage      {page}\nPictures  {len(pictures)} beside it")
+    print(f"\nPage      {page}\nPictures  {len(written) - 1} beside it")
 
 
 def _images(

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from plusx.data import InputSpec, centre, open_data
 from plusx.data.spec import stored_for
+from plusx.doctor.age import untrained
+from plusx.doctor.chance import same_chance
 from plusx.doctor.stored import of_data
 from plusx.doctor.target import Asked, target
 from plusx.errors import InputError
@@ -27,6 +29,8 @@ MEANS: Mapping[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
     3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 """Mean and deviation by channels where nobody says them: of grey, and ImageNet's."""
+SEED = 0
+"""Of the weights of a network that is made anew: the same call explains the same network."""
 POOL = 256
 """Images that the strongest and weakest examples are taken from."""
 
@@ -51,7 +55,8 @@ def subject(words: str, asked: Asked, reporter: "Reporter") -> Subject:
     path = Path(words).expanduser()
     if ":" not in words and path.is_dir():
         return _saved(path, asked)
-    found = target(words, asked, reporter=reporter)
+    with same_chance(seed=SEED):  # weights that are drawn are the same each time
+        found = target(words, asked, reporter=reporter)
     notes: tuple[str, ...] = ()
     spec = found.material.spec
     if spec is None:
@@ -62,9 +67,16 @@ def subject(words: str, asked: Asked, reporter: "Reporter") -> Subject:
             f"Images are {spec.size}x{spec.size}, normalised by a mean of {mean} and a deviation "
             f"of {std}, {why}.",
         )
-        if not asked.weights and not {"weights", "pretrained"} & set(asked.arguments):
-            notes += (f"{words} has random weights; --weights gives it others.",)
+    if _drawn(found.model, words, asked):
+        notes += (f"{words} has random weights (seed {SEED}); --weights gives it others.",)
     return Subject(found.model, spec, found.name, asked.data, asked.data is not None, notes)
+
+
+def _drawn(model: nn.Module, words: str, asked: Asked) -> bool:
+    """Tell whether weights are random: as the norms tell, and else unless others were asked for."""
+    if asked.weights or {"weights", "pretrained"} & set(asked.arguments):
+        return False
+    return untrained(model) is not False
 
 
 def pool_of(found: Subject) -> Images | None:
