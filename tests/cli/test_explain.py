@@ -75,7 +75,10 @@ def test_somebodys_own_network_and_what_is_assumed_of_it(
     words = ("--arg", "classes=4", "--size", 12, "--method", "hires-cam", "--count", 1)
     status, out, _ = plusx("explain", "somebodys_net.py:net", saved.parent / "photos", *words)
     assert status == 0 and "Images are 12x12, normalised by a mean of 0.5" in out
-    assert "has random weights" in out and "Not followed through the shortcuts" in out
+    assert (
+        "gives trained weights cannot be told" in out
+        and "Not followed through the shortcuts" in out
+    )
     assert (tmp_path / "explain" / "net" / "explain.html").is_file()
 
 
@@ -98,9 +101,7 @@ def test_pictures_of_an_earlier_time_go_and_nothing_else(plusx: Run, saved: Path
     assert [path.name for path in folder.glob("3-*")] == ["3-mine.png"]
 
 
-def test_a_folder_of_others_and_a_file_are_refused_before_the_work(
-    plusx: Run, saved: Path
-) -> None:
+def test_a_folder_of_others_and_a_file_are_refused_before_the_work(plusx: Run, saved: Path) -> None:
     photos = saved.parent / "photos" / "cat"
     before = sorted(photos.iterdir())
     status, _, err = plusx("explain", saved, photos, "-o", photos)
@@ -158,6 +159,7 @@ def test_a_network_is_found_with_how_it_takes_images(saved: Path) -> None:
         (["run", "photos", "--method", "gradcam"], "did you mean 'grad-cam'"),
         (["run", "photos", "--target", "cow"], "there is no class 'cow'"),
         (["run", "photos", "--unit", "stages.7"], "no unit 'stages.7'"),
+        (["run", "photos", "--unit", "stages.7", "--method", "occlusion"], "did you mean"),
         (["run", "photos", "--count", "0"], "0 images were asked for"),
         (["photos", "photos"], "holds no trained network"),
     ],

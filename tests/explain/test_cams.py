@@ -229,12 +229,16 @@ def _units_of_vectors() -> nn.Module:
     [
         ({"images": torch.zeros(3, 16, 16)}, "expected \\(batch, channels"),
         ({"images": torch.zeros(1, 3, 16, 16, dtype=torch.uint8)}, "floating point"),
+        ({"images": torch.zeros(1, 3, 16, 16).double()}, r"images\.to\(torch\.float32\)"),
         ({"target": 5}, "expected classes from 0 to 4"),
         ({"target": [0, 1, 2]}, "one for each image"),
         ({"target": 0.5}, "one for each image"),
         ({"unit": "stages.2.0.unti"}, "did you mean 'stages.2.0.unit'"),
         ({"unit": "head"}, "expected a map over images of 16x16"),
-        ({"model": _units_of_vectors(), "images": torch.zeros(1, 3, 4, 4)}, "name a layer"),
+        (
+            {"model": _units_of_vectors(), "images": torch.zeros(1, 3, 4, 4)},
+            "--method integrated-grad",
+        ),
         ({"model": nn.Conv2d(3, 5, 3)}, "expected logits"),
     ],
 )

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from explain_samples import SPEC, decided, images
 from plusx import InputError, create
 from plusx.explain import Attribution, decide, grad_cam, read_images, split
+from plusx.explain.address import addressed
 from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL, method
 
 
@@ -40,6 +41,7 @@ def test_what_a_decision_says() -> None:
     assert said["methods"][0]["deletion"] == pytest.approx(first.faithfulness.deletion)
     assert said["methods"][0]["passes"] == first.sanity.passed
     assert "Grad-CAM" in found.table() and found.notes[0] in found.table()
+    assert all(word in found.table() for word in ("taken away", "put back", "random places"))
 
 
 def test_the_scores_of_one_image_are_its_own() -> None:
@@ -86,6 +88,63 @@ def test_of_each_stream_the_last_unit_is_looked_at() -> None:
     one = decide(model, shown, name="net", methods=["layer-cam"], unit=chain)
     assert tuple(way.unit for way in one.ways) == chain
     assert all(math.isnan(one.part(way, 0)) for way in one.ways)  # the same, twice
+
+
+def test_a_block_of_one_unit_is_that_unit() -> None:
+    torch.manual_seed(3)
+    model = create("resnet8", num_classes=3)
+    found = decide(model, images(), name="net", methods=["layer-cam"], unit=["stages.1.0"])
+    assert found.main.maps.layers == ("stages.1.0.unit",) == (found.ways[0].unit,)
+    assert torch.equal(
+        found.ways[0].split.whole, split(model, images().x, unit="stages.1.0.unit").whole
+    )
+    gated = create("resnet8", num_classes=3, attention="nonlocal")  # a unit inside another
+    assert addressed(gated, images().x, ["stages.1.0"]) == ("stages.1.0.unit",)
+    assert addressed(gated, images().x, ["stages"]) == ("stages",)
+
+
+@pytest.mark.parametrize("by", ["layer-cam", "occlusion"])
+def test_an_address_of_nothing_is_refused_whatever_the_method(by: str) -> None:
+    pytest.importorskip("captum")
+    model = create("resnet8", num_classes=3)
+    with pytest.raises(InputError, match=r"no such layer; did you mean 'stages\.1\.0'"):
+        decide(model, images(), name="net", methods=[by], unit=["stages.1.9"])
+    with pytest.raises(InputError, match=r"its last units are .*'stages\.2\.0\.unit'"):
+        decide(model, images(), name="net", methods=[by], unit=["xyzzy"])
+
+
+class _OneUnit(nn.Module):
+    """The head stands in the module of the sum, so that the unit's module is the root."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head((self.conv(x) + x).relu().mean((2, 3)))
+
+
+def test_a_network_that_is_one_unit_has_a_name_for_it() -> None:
+    found = decide(_OneUnit(), images(), name="net", methods=["grad-cam"])
+    assert found.main.maps.layers == ("",) == (found.ways[0].unit,)
+    assert "Grad-CAM at the whole network" in found.main.maps.table()
+    firsts = [way["ways"][0]["half_of_it_behind"] for way in found.to_json()["images"]]
+    assert found.table().count("the whole network") == firsts.count("")
+
+
+def test_a_network_without_maps_is_explained_by_its_pixels() -> None:
+    pytest.importorskip("captum")
+    torch.manual_seed(3)
+    model = create("dualstream_mlp", num_classes=3, image_size=16)
+    with pytest.raises(InputError, match="--method integrated-gradients"):
+        decide(model, images(), name="net")
+    found = decide(model, images(), name="net", methods=["integrated-gradients"])
+    assert (
+        found.ways == () and "grad_cam" not in found.notes[-1] and "--method" not in found.notes[-1]
+    )
+    assert found.main.maps.maps.shape == (2, 16, 16)
 
 
 def test_methods_by_name() -> None:

@@ -111,7 +111,7 @@ def test_the_unit_that_found_it_is_named() -> None:
         model[2].transform[0].weight.mul_(1e4)
     path = through(model, torch.randn(2, 3, 8, 8), 1)
     assert path.first == "2" and float(path.shares[:, 2].min()) > 0.9
-    assert "behind 2" in path.table() and path.to_json()["first"] == "2"
+    assert "after 2" in path.table() and path.to_json()["first"] == "2"
     assert path.plot().get_xlabel()
 
 

@@ -125,6 +125,13 @@ def test_noise_of_no_size_changes_nothing_and_more_noise_changes_more() -> None:
     assert "Layer-CAM" in small.table()
 
 
+def test_a_method_by_name_is_refused_with_what_is_expected() -> None:
+    model, images = create("resnet8", num_classes=4), torch.randn(2, 3, 16, 16)
+    for check in (sanity, stability):
+        with pytest.raises(InputError, match="'grad-cam', expected a function"):
+            check(model, images, "grad-cam")  # type: ignore[operator]
+
+
 def test_wrong_noise() -> None:
     model, images = create("resnet8", num_classes=4), torch.randn(2, 3, 16, 16)
     with pytest.raises(InputError, match="noise is -1"):

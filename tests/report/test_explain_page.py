@@ -10,11 +10,11 @@ from PIL import Image
 from test_report import Page
 
 from explain_samples import decided, looked
-from plusx.explain import Decision, Sanity
+from plusx.explain import Decision, Faithfulness, Sanity, Way
 from plusx.report.explain import build
 from plusx.report.explain.overlay import big, over, signed
 from plusx.report.explain.pngs import write
-from plusx.report.explain.sentences import by_halves, by_unit, where
+from plusx.report.explain.sentences import beats_chance, by_halves, by_unit, removal, where
 
 FIGURE = re.compile(r'<figure id="([^"]+)">.*?<figcaption>(.*?)</figcaption>', flags=re.DOTALL)
 
@@ -73,9 +73,78 @@ def test_a_method_that_does_not_pass_is_marked(correlation: float, passes: bool)
     text = build(_with(decided(), correlation, which=1))
     marked = re.findall(r"<strong>Layer-CAM</strong></p><div><span class=\"level (\w+)\">", text)
     assert marked == ["good" if passes else "warning"] * 2
-    assert ("Layer-CAM: not about this network" in text) is not passes
+    assert ("Layer-CAM: only in part about this network" in text) is not passes
     text = build(_with(decided(), correlation, which=0))
-    assert ("The maps of Grad-CAM hardly depend on the weights" in text) is not passes
+    assert ("The maps of Grad-CAM depend only in part on the weights" in text) is not passes
+
+
+def test_how_alike_maps_are_grades_the_words() -> None:
+    weak, strong = (Page(build(_with(decided(), alike, which=0))).text for alike in (0.4, 0.8))
+    assert "they are partly the same (agreement 0.40" in weak
+    assert "they are much the same (agreement 0.80" in strong and "hardly depend" in strong
+    passing = _with(_with(decided(), 0.4, which=0), 0.0, which=1)
+    assert "Look at Layer-CAM, which passes" in Page(build(passing)).text
+    failing = _with(_with(decided(), 0.4, which=0), 0.4, which=1)
+    assert "No method that was asked passes: try others" in Page(build(failing)).text
+
+
+def test_no_figure_is_a_negative_zero() -> None:
+    found = _with(decided(), -0.0004, which=0)
+    assert "agreement 0.00" in build(found) and "-0.00 " not in found.table()
+    assert not re.search(r"-0(\.0+)?[^.\d]", Page(build(found)).text)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_what_removal_costs_is_told_by_what_is_at_stake(scale: float) -> None:
+    def curves(*values: float) -> torch.Tensor:
+        return scale * torch.tensor([values])
+
+    falls, rises = curves(0.9, 0.1, 0.1), curves(0.1, 0.9, 0.9)
+    slow, late = curves(0.9, 0.5, 0.1), curves(0.1, 0.5, 0.9)
+    clear = Faithfulness("m", falls, rises, slow, late)
+    said = removal(clear, "x")
+    assert beats_chance(clear) and "costs clearly more" in said and "restores it clearly" in said
+    near = Faithfulness("m", curves(0.9, 0.48, 0.1), rises, slow, late)
+    said = removal(near, "x")
+    assert not beats_chance(near) and "does not clearly cost more of the answer" in said
+    assert ", but bringing them back first restores it clearly sooner" in said
+    wrong = removal(Faithfulness("m", slow, late, falls, rises), "x")
+    assert "costs no more" in wrong and ", and bringing them back first restores it no" in wrong
+
+
+def test_a_network_that_is_one_unit_is_called_the_whole_network() -> None:
+    found = decided()
+    way = found.ways[0]
+    names = ("", *way.through.units[1:])
+    of_root = Way(replace(way.split, unit=""), replace(way.through, units=names))
+    main = replace(found.main, maps=replace(found.main.maps, layers=("",)))
+    text = Page(build(replace(found, ways=(of_root,), judged=(main,)))).text
+    assert "The map of the whole network is exactly" in text and "The map of  is" not in text
+    assert "what the whole network added" in build(replace(found, ways=(of_root,)))
+    assert (
+        "the whole network" in of_root.through.table() and "of the whole" in of_root.split.table()
+    )
+
+
+def test_units_that_are_left_out_of_a_row_of_pictures_are_counted() -> None:
+    found = decided()
+    assert "For want of room" not in build(found)
+    way = found.ways[0].through
+    many = replace(
+        way,
+        units=tuple(f"u{number}" for number in range(9)),
+        added=way.added[:, :1].expand(-1, 9),
+        offsets=way.offsets[:, :1].expand(-1, 9),
+        maps=way.maps[:1] * 9,
+    )
+    text = build(replace(found, ways=(Way(found.ways[0].split, many),)))
+    shown = re.findall(r"these are (\d) of 9 units", text)
+    assert len(shown) == 2 and text.count(' added"') == sum(map(int, shown))
+
+
+def test_the_name_of_a_layer_stands_above_its_channels(text: str) -> None:
+    for layer in dict.fromkeys(layer for layer, _ in looked().excited.at):
+        assert re.search(rf"<h3>{re.escape(layer)}</h3>.*?<h4>Channel", text, flags=re.DOTALL)
 
 
 def test_without_units_and_other_methods_the_rest_is_there() -> None:

@@ -14,6 +14,7 @@ from plusx.doctor.age import untrained
 from plusx.doctor.chance import same_chance
 from plusx.doctor.stored import of_data
 from plusx.doctor.target import Asked, target
+from plusx.doctor.target.library import LIBRARIES
 from plusx.errors import InputError
 from plusx.explain import Images
 from plusx.train.folder import RunFolder
@@ -67,16 +68,19 @@ def subject(words: str, asked: Asked, reporter: "Reporter") -> Subject:
             f"Images are {spec.size}x{spec.size}, normalised by a mean of {mean} and a deviation "
             f"of {std}, {why}.",
         )
-    if _drawn(found.model, words, asked):
-        notes += (f"{words} has random weights (seed {SEED}); --weights gives it others.",)
+    notes += _of_weights(found.model, words, asked)
     return Subject(found.model, spec, found.name, asked.data, asked.data is not None, notes)
 
 
-def _drawn(model: nn.Module, words: str, asked: Asked) -> bool:
-    """Tell whether weights are random: as the norms tell, and else unless others were asked for."""
-    if asked.weights or {"weights", "pretrained"} & set(asked.arguments):
-        return False
-    return untrained(model) is not False
+def _of_weights(model: nn.Module, words: str, asked: Asked) -> tuple[str, ...]:
+    """Say that weights are random; of a factory's only the norms tell, where there are some."""
+    trained = untrained(model) is False
+    if trained or asked.weights or {"weights", "pretrained"} & set(asked.arguments):
+        return ()
+    library, colon, _ = words.partition(":")
+    if untrained(model) is None and colon and library not in LIBRARIES:
+        return (f"Whether {words} gives trained weights cannot be told; --weights gives others.",)
+    return (f"{words} has random weights (seed {SEED}); --weights gives it others.",)
 
 
 def pool_of(found: Subject) -> Images | None:

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes
 from plusx.errors import InputError
+from plusx.explain.address import spoken
 from plusx.explain.looking import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Attribution", "Method", "checked", "onto", "picture", "unit_range"]
+__all__ = ["Attribution", "Method", "checked", "made_by", "onto", "picture", "unit_range"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,9 @@ class Attribution:
             lines.append(
                 (str(index), str(target), f"{score:.4g}", place, f"{self.half(index):.1%}")
             )
-        return "\n".join([f"{self.method} at {', '.join(self.layers)}", "", *aligned(lines)])
+        return "\n".join(
+            [f"{self.method} at {', '.join(map(spoken, self.layers))}", "", *aligned(lines)]
+        )
 
     def plot(self, ax: "Axes | None" = None, *, index: int = 0) -> "Axes":
         """Draw one image with its map over it."""
@@ -88,6 +91,16 @@ class Method(Protocol):
 
     def __call__(self, model: nn.Module, images: Tensor, target: Target = None, /) -> Attribution:
         """Explain `target` of `images`."""
+
+
+def made_by(method: Method, model: nn.Module, images: Tensor, target: Target = None) -> Attribution:
+    """Call a method; refuse what is none, such as its name."""
+    if not callable(method):
+        raise InputError(
+            f"method is {method!r}, expected a function, as in method=plusx.explain.grad_cam; "
+            "names are for the command line"
+        )
+    return method(model, images, target)
 
 
 def unit_range(maps: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError
+from plusx.explain.address import addressed, spoken
 from plusx.explain.classes import class_names, class_number
 from plusx.explain.ends import ends
 from plusx.explain.halves import Split, split
@@ -19,8 +20,15 @@ from plusx.explain.material import Images
 from plusx.explain.methods import USUAL
 from plusx.explain.pathway import Through, through
 
-__all__ = ["Decision", "Way", "decide"]
+__all__ = ["CHECKS", "Decision", "Way", "decide"]
 
+CHECKS = ("method", "check", "random weights", "taken away", "random places", "put back",
+          "random places", "under noise")  # fmt: skip
+"""The columns of the checks, on the page too."""
+READ = """\
+random weights, under noise: how alike the maps stay; alike under noise is good, with random weights
+it is not. Others: the mean probability while the places that the map names are taken away (below
+random places is good) or put back (above them is good)."""
 TOP = 5
 """Classes of an image that are told apart from the others."""
 
@@ -111,26 +119,26 @@ class Decision:
 
     def table(self) -> str:
         """List the images with their answers, then the methods with their verdicts."""
-        lines = [("image", "explained", "sure", "half of it there behind")]
+        lines = [("image", "explained", "sure", "half the evidence is there after")]
         for index, name in enumerate(self.images.names):
             said, p = self.target(index)
-            firsts = [way.through.of(index).first or "-" for way in self.ways]
+            firsts = [_after(way.through.of(index).first) for way in self.ways]
             lines.append((name, said, f"{p:.1%}", ", ".join(firsts) or "-"))
-        rows = [("method", "check", "random weights", "deletion", "insertion", "of noise")]
+        rows: list[tuple[str, ...]] = [CHECKS]
         for each in self.judged:
             found = each.faithfulness
             rows.append(
                 (
                     each.maps.method,
                     "passes" if each.sanity.passed else "does not pass",
-                    f"{each.sanity.correlations[-1]:.2f}",
-                    f"{found.deletion:.3f}",
-                    f"{found.insertion:.3f}",
-                    f"{found.chance_deletion:.3f}, {found.chance_insertion:.3f}",
+                    f"{each.sanity.correlations[-1]:z.2f}",
+                    *(f"{p:.3f}" for p in (found.deletion, found.chance_deletion)),
+                    *(f"{p:.3f}" for p in (found.insertion, found.chance_insertion)),
+                    f"{each.stability.correlation:z.2f}",
                 )
             )
         said_of = [*aligned(lines, words=2), "", *aligned(rows, words=2)]
-        return "\n".join([*said_of, *(["", *self.notes] if self.notes else [])])
+        return "\n".join([*said_of, READ, *(["", *self.notes] if self.notes else [])])
 
 
 def decide(
@@ -147,18 +155,18 @@ def decide(
     """Explain what `model` says of `images`, or what speaks for `target`, a class or its number.
 
     `unit` are addresses that the methods look at and maps are split at, by default the last unit,
-    of each stream where there are several. `notes` are kept, `tell` hears what is being done.
-    Leaves no trace.
+    of each stream where there are several; a block that holds one unit is that unit. `notes`
+    are kept, `tell` hears what is being done. Leaves no trace.
     """
     began = time.monotonic()
     if not methods:
         raise InputError("no method was given, expected at least one")
-    x = images.x.to(next((p.device for p in model.parameters()), torch.device("cpu")))
+    x = images.x.to(next((p for p in model.parameters() if p.is_floating_point()), images.x))
     with still(model), torch.no_grad():
         probabilities = logits_of(model(x), len(x)).softmax(1).cpu()
     classes = class_names(images.spec.classes, probabilities.shape[1])
     wanted = None if target is None else class_number(target, classes)
-    looked_at = tuple(unit) or ends(model, x)
+    looked_at = addressed(model, x, unit) or ends(model, x)
     found = tuple(
         judged(model, x, each, wanted, unit=looked_at or None, tell=tell)
         for each in dict.fromkeys(methods)
@@ -184,6 +192,10 @@ def decide(
         tuple(said),
         time.monotonic() - began,
     )
+
+
+def _after(unit: str | None) -> str:
+    return "-" if unit is None else spoken(unit)
 
 
 def _known(share: float) -> float | None:

@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError, nearest
+from plusx.explain.address import spoken
 from plusx.explain.attribution import onto, picture
 from plusx.explain.looking import Target, chosen, passed, still
 from plusx.explain.places import as_map
@@ -58,9 +59,10 @@ class Split:
         """List the images: how much of the map came by the shortcut, how much was added."""
         lines = [("image", "class", "by the shortcut", "by the transform")]
         for index, share in enumerate(self.added.tolist()):
-            shares = (f"{1 - share:.1%}", f"{share:.1%}") if share == share else ("-", "-")
+            shares = (f"{1 - share:z.1%}", f"{share:z.1%}") if share == share else ("-", "-")
             lines.append((str(index), str(int(self.targets[index])), *shares))
-        title = f"the map of {self.unit}, y = merge(shortcut(x), transform(x)) before what follows"
+        equation = "y = merge(shortcut(x), transform(x)) before what follows"
+        title = f"the map of {spoken(self.unit)}, {equation}"
         return "\n".join([title, "", *aligned(lines)])
 
     def plot(self, axes: "list[Axes] | None" = None, *, index: int = 0) -> "list[Axes]":
@@ -122,7 +124,7 @@ def split(
         seen = passed(model, images, target)
         records = seen.tape.units
         if not records:
-            raise InputError("the network has no residual unit to split; grad_cam explains it")
+            raise InputError("the network has no residual unit: there is nothing to split")
         name = unit or chosen(seen, {n: r.y for n, r in records.items()})
         if name not in records:
             known = f"{list(records)}{nearest(name, records)}"

@@ -16,6 +16,11 @@ __all__ = [
     "Layer", "Pass", "Target", "Unit", "chosen", "layers", "logits_of", "look", "passed", "still",
 ]  # fmt: skip
 
+PIXELS = (
+    ", which a class activation map is made of; integrated gradients explain any network: "
+    "--method integrated-gradients"
+)
+"""What to do where there is no map."""
 Target = int | Sequence[int] | Tensor | None
 """A class for all images, one for each, or None: what the network says of each."""
 Unit = str | Sequence[str] | None
@@ -84,7 +89,7 @@ def passed(model: nn.Module, images: Tensor, target: Target, unit: Unit = None) 
     wanted = {name: modules[name] for name in _names(unit) if name in modules}
     x = images.detach().clone().requires_grad_()
     with record(model, modules=wanted) as tape:
-        output = model(x)
+        output = _run(model, x)
     if not tape.units and unit is None:
         wanted = {name: module for name, module in modules.items() if isinstance(module, nn.Conv2d)}
         with record(model, modules=wanted) as tape:
@@ -94,23 +99,39 @@ def passed(model: nn.Module, images: Tensor, target: Target, unit: Unit = None) 
     return Pass(tape, x, targets, logits.gather(1, targets[:, None])[:, 0])
 
 
+def _run(model: nn.Module, x: Tensor) -> object:
+    """Run the network; where it takes no numbers of this kind, say so."""
+    try:
+        return model(x)
+    except RuntimeError as error:
+        kinds = {p.dtype for p in model.parameters() if p.is_floating_point()}
+        if not kinds or x.dtype in kinds:
+            raise
+        expected = " or ".join(sorted(map(str, kinds)))
+        raise InputError(
+            f"images are {x.dtype}, expected {expected} as the network's weights are: "
+            f"images.to({expected.partition(' ')[0]})"
+        ) from error
+
+
 def layers(model: nn.Module, seen: Pass, unit: Unit) -> list[Layer]:
     """Return the layers at `unit` of what was seen."""
     values = {**seen.tape.outputs, **{name: u.y for name, u in seen.tape.units.items()}}
-    names = _names(unit) or (chosen(seen, values),)
+    names = _names(unit) or (chosen(seen, values, otherwise=PIXELS),)
     return [_layer(model, seen, name, values) for name in names]
 
 
-def chosen(seen: Pass, values: Mapping[str, Tensor]) -> str:
+def chosen(seen: Pass, values: Mapping[str, Tensor], *, otherwise: str = "") -> str:
     """Choose the last layer that is a map whose places the answer depends on.
 
-    The last block of a vision transformer is passed over: only its class token is read.
+    The last block of a vision transformer is passed over: only its class token is read. An error
+    ends with what can be done `otherwise`.
     """
     maps = [name for name, value in values.items() if as_map(value, seen.size) is not None]
     if not maps:
         raise InputError(
-            "the network has no unit and no convolution whose output is a map over the image; "
-            "name a layer by its address: unit='features.3'"
+            f"the network has no unit and no convolution whose output is a map over the image"
+            f"{otherwise}"
         )
     for name in reversed(maps):
         gradient = seen.gradient(values[name])

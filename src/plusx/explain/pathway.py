@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.errors import InputError, nearest
+from plusx.explain.address import spoken
 from plusx.explain.halves import halves, merges, weighed
 from plusx.explain.looking import Pass, Target, chosen, passed, still
 from plusx.explain.places import as_map
@@ -85,11 +86,12 @@ class Through:
         mean = self.shares.nanmean(0)
         lines = [("unit", "share", "so far")]
         for name, share, so_far in zip(("stem", *self.units), mean, mean.cumsum(0)):
-            lines.append((name, f"{float(share):.1%}", f"{float(so_far):.1%}"))
+            lines.append((spoken(name), f"{float(share):z.1%}", f"{float(so_far):z.1%}"))
         offsets = (self.offsets.sum(1) / self.evidence)[self.evidence > 0].mean()
-        lines.append(("biases on the way", f"{float(offsets):.1%}", ""))
+        lines.append(("biases on the way", f"{float(offsets):z.1%}", ""))
         first = self.first
-        title = f"half of the evidence is there behind {first}" if first else "no evidence"
+        after = "no evidence" if first is None else f"half of it is there after {spoken(first)}"
+        title = f"the evidence, unit by unit: {after}"
         return "\n".join([title, "", *aligned(lines, total=1)])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -99,7 +101,7 @@ class Through:
         names = ("stem", *self.units)
         colors = [ORANGE if name == self.first else BLUE for name in names]
         ax.barh(range(len(names)), mean.tolist(), color=colors)
-        depth_axis(ax, [name.removesuffix(".unit") for name in names])
+        depth_axis(ax, [spoken(name).removesuffix(".unit") for name in names])
         ax.set_xlabel("% of the evidence that entered here")
         return ax
 

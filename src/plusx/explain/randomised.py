@@ -11,7 +11,7 @@ from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes, profile, spread
 from plusx.analysis.outline import outline
 from plusx.errors import InputError
-from plusx.explain.attribution import Method
+from plusx.explain.attribution import Method, made_by
 from plusx.explain.looking import Target
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Sanity:
     def table(self) -> str:
         """List the parts in the order in which they became random, with the verdict."""
         lines = [("random from here up", "rank correlation")]
-        lines += [(part, f"{value:.3f}") for part, value in zip(self.parts, self.correlations)]
+        lines += [(part, f"{value:z.3f}") for part, value in zip(self.parts, self.correlations)]
         word = "passes" if self.passed else "does not pass"
         title = f"{self.method} {word}: with random weights its maps agree {lines[-1][1]}"
         return "\n".join([title, "", *aligned(lines)])
@@ -90,7 +90,7 @@ def sanity(
     for name, count in (("steps", steps), ("draws", draws)):
         if count is not None and count < 1:
             raise InputError(f"{name} is {count}, expected 1 or more")
-    true = method(model, images, target)
+    true = made_by(method, model, images, target)
     generator = torch.Generator().manual_seed(seed)
     names: list[str] = []
     rows: list[list[float]] = []

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError
-from plusx.explain.attribution import Method
+from plusx.explain.attribution import Method, made_by
 from plusx.explain.looking import Target
 from plusx.explain.randomised import rank_correlation
 
@@ -35,7 +35,7 @@ class Stability:
         """Say both figures."""
         lines = [
             (f"{self.method}, noise {self.noise:g}, {self.draws} draws", ""),
-            ("rank correlation", f"{self.correlation:.3f}"),
+            ("rank correlation", f"{self.correlation:z.3f}"),
             ("mean change of the map", f"{self.change:.3f}"),
         ]
         return "\n".join(aligned(lines))
@@ -60,7 +60,7 @@ def stability(
         raise InputError(f"noise is {noise:g}, expected 0 or more, in deviations of the images")
     if draws < 1:
         raise InputError(f"draws is {draws}, expected 1 or more")
-    true = method(model, images, target)
+    true = made_by(method, model, images, target)
     generator = torch.Generator().manual_seed(seed)
     size = noise * images.std((1, 2, 3), keepdim=True)
     correlations, changes = [], []

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from plusx.explain import Decision, Features
+from plusx.explain.address import spoken
 from plusx.report.blocks import facts
 from plusx.report.explain.features import features as shown
 from plusx.report.explain.image import image
@@ -43,7 +44,7 @@ def _header(found: Decision) -> Html:
         "images": f"{len(found.images):,}",
         "classes": f"{len(found.classes):,}",
         "main method": found.main.maps.method,
-        "looked at": ", ".join(found.main.maps.layers),
+        "looked at": ", ".join(map(spoken, found.main.maps.layers)),
         **({"residual units": f"{len(units):,}"} if units else {}),
         "took": time(found.seconds),
     }

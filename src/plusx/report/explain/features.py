@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from plusx.explain import Features, Filters
+from plusx.explain.address import spoken
 from plusx.report.explain.overlay import big
 from plusx.report.figures import framed
 from plusx.report.markup import Html, join, tag
@@ -54,7 +55,7 @@ def _layer(found: Features, layer: str) -> Html:
     if ends:
         shown = join(_channel(found, place, ends) for place in which)
         said = (
-            f"{channels} of {layer}, a row each. First: a picture made from noise to excite it as "
+            f"{channels}, a row each. First: a picture made from noise to excite it as "
             f"much as can be. Then, of {count(len(found.pool), 'image')}, those it answers to "
             "most, and those it answers to least."
         )
@@ -65,16 +66,17 @@ def _layer(found: Features, layer: str) -> Html:
         )
         shown = tag("ul", *cells, class_="pictures")
         said = (
-            f"{channels} of {layer}: pictures made from noise to excite each as much as can be. "
+            f"{channels}: pictures made from noise to excite each as much as can be. "
             "Give more images, or --data, to see which it answers to most and least."
         )
-    return framed(f"features-{layer.replace('.', '-')}", shown, caption=said)
+    titled = join([tag("h3", spoken(layer)), shown])
+    return framed(f"features-{layer.replace('.', '-')}", titled, caption=said)
 
 
 def _channel(found: Features, which: int, ends: int) -> Html:
     return tag(
         "div",
-        tag("h3", f"Channel {found.excited.at[which][1]}"),
+        tag("h4", f"Channel {found.excited.at[which][1]}"),
         tag(
             "ul",
             tag("li", _made(found, which), tag("p", "made to excite it")),
@@ -89,7 +91,7 @@ def _channel(found: Features, which: int, ends: int) -> Html:
 def _made(found: Features, which: int) -> Html:
     layer, channel = found.excited.at[which]
     pixels = big(_bytes(found.excited.images[which]))
-    return picture(pixels, label=f"what excites channel {channel} of {layer}")
+    return picture(pixels, label=f"what excites channel {channel} of {spoken(layer)}")
 
 
 def _example(found: Features, place: int, end: str) -> Html:

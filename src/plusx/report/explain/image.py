@@ -121,9 +121,9 @@ def _methods(found: Decision, index: int) -> Html:
         f"image-{index + 1}-methods",
         tag("ul", *items, class_="pictures"),
         caption="The same question put to several methods. Where they agree, the answer is safer. "
-        "A method marked with an exclamation mark draws much the same map for a network with "
-        "random weights: it shows the edges of the picture, not what the network learned. Below: "
-        "the mean probability while its places are taken away (low is good) and put back (high "
+        "A method marked with an exclamation mark draws too much of the same map for a network "
+        "with random weights: that part is the picture, not what the network learned. Below: the "
+        "mean probability while its places are taken away (low is good) and put back (high "
         "is good).",
     )
 

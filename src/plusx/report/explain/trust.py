@@ -1,6 +1,7 @@
 """Section: how far each method can be trusted, on this network."""
 
 from plusx.explain import Decision, Judged
+from plusx.explain.decision import CHECKS
 from plusx.explain.randomised import SAME
 from plusx.report.blocks import table
 from plusx.report.explain.sentences import beats_chance
@@ -12,8 +13,8 @@ from plusx.train.result import Finding
 
 __all__ = ["findings", "trust", "verdict"]
 
-HEAD = ("method", "check", "random weights", "taken away", "random places", "put back",
-        "random places", "under noise")  # fmt: skip
+MUCH = 0.7
+"""Maps that agree so much look the same to the eye."""
 
 
 def verdict(each: Judged) -> Html:
@@ -42,7 +43,7 @@ def trust(found: Decision) -> Section:
         "places it names.",
         join(
             [
-                table(HEAD, lines, label="Checks of the methods", words=2),
+                table(CHECKS, lines, label="Checks of the methods", words=2),
                 tag("ul", *(tag("li", line) for line in words), class_="notes"),
             ]
         ),
@@ -52,9 +53,9 @@ def trust(found: Decision) -> Section:
 def findings(found: Decision) -> tuple[Finding, ...]:
     """Say what the checks found: of the main method, and which others to leave aside."""
     main = found.main
-    failed = [each.maps.method for each in found.judged[1:] if not each.sanity.passed]
+    failed = [each for each in found.judged[1:] if not each.sanity.passed]
     return (
-        _of_weights(main),
+        _of_weights(main, [each for each in found.judged if each.sanity.passed]),
         _of_places(main),
         *([_others(failed)] if failed else []),
     )
@@ -70,26 +71,34 @@ def _line(each: Judged) -> tuple[str, ...]:
         areas.chance_insertion,
         each.stability.correlation,
     )
-    return (each.maps.method, _word(each), *(f"{figure:.3f}" for figure in figures))
+    return (each.maps.method, _word(each), *(f"{figure:z.3f}" for figure in figures))
 
 
 def _word(each: Judged) -> str:
     return "passes" if each.sanity.passed else "does not pass"
 
 
-def _of_weights(main: Judged) -> Finding:
-    alike = number(round(main.sanity.correlations[-1], 2))
+def _of_weights(main: Judged, passing: list[Judged]) -> Finding:
+    alike = _alike(main)
     if main.sanity.passed:
         return Finding(
             "good",
             f"The maps of {main.maps.method} depend on the weights of the network",
             f"With random weights they are others (agreement {alike}, of 1 for the same map).",
         )
+    step = (
+        f"Look at {' or '.join(each.maps.method for each in passing)}, which passes."
+        if passing
+        else "No method that was asked passes: try others with --method all, or an earlier --unit."
+    )
+    much = main.sanity.correlations[-1] >= MUCH
+    depend = "hardly depend" if much else "depend only in part"
+    why = "it shows the picture" if much else "part of what it shows is the picture"
     return Finding(
         "warning",
-        f"The maps of {main.maps.method} hardly depend on the weights of the network",
-        f"With random weights they are much the same (agreement {alike}, expected below "
-        f"{SAME:g}): it shows the edges of the picture. Look at a method that passes below.",
+        f"The maps of {main.maps.method} {depend} on the weights of the network",
+        f"With random weights they are {_how_alike(main)} (agreement {alike}, expected below "
+        f"{SAME:g}): {why}, not what the network learned. {step}",
     )
 
 
@@ -102,16 +111,30 @@ def _of_places(main: Judged) -> Finding:
     )
     if beats_chance(areas):
         return Finding("good", "The answer goes with the places that the maps name", said)
+    no = areas.costs <= 0 and areas.restores <= 0
     return Finding(
         "warning",
-        "The places that the maps name matter hardly more than random ones",
+        "The places that the maps name matter no more than random ones"
+        if no
+        else "It is not clear that the places that the maps name matter more than random ones",
         f"{said} The maps are a rough guide at best: the network may use the whole picture.",
     )
 
 
-def _others(failed: list[str]) -> Finding:
+def _others(failed: list[Judged]) -> Finding:
+    names = ", ".join(each.maps.method for each in failed)
+    much = all(each.sanity.correlations[-1] >= MUCH for each in failed)
+    figures = "; ".join(f"{e.maps.method} {_how_alike(e)}, {_alike(e)}" for e in failed)
     return Finding(
         "warning",
-        f"{', '.join(failed)}: not about this network",
-        "With random weights the maps are much the same. They are shown, and marked.",
+        f"{names}: {'hardly' if much else 'only in part'} about this network",
+        f"With random weights the maps are alike ({figures}). They are shown, and marked.",
     )
+
+
+def _alike(each: Judged) -> str:
+    return f"{each.sanity.correlations[-1]:z.2f}"
+
+
+def _how_alike(each: Judged) -> str:
+    return "much the same" if each.sanity.correlations[-1] >= MUCH else "partly the same"

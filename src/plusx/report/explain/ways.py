@@ -4,6 +4,7 @@ from torch import Tensor
 
 from plusx.analysis.drawing import spread
 from plusx.explain import Decision, Split, Through, Way
+from plusx.explain.address import spoken
 from plusx.report.blocks import grid
 from plusx.report.explain.overlay import signed
 from plusx.report.explain.sentences import by_halves, by_unit
@@ -36,7 +37,7 @@ def ways(found: Decision, index: int) -> list[Html]:
 
 def _of_stream(found: Decision, way: Way, index: int) -> str:
     part = found.part(way, index)
-    return way.unit + (f": {percent(part)} of the evidence" if part == part else "")
+    return spoken(way.unit) + (f": {percent(part)} of the evidence" if part == part else "")
 
 
 def _split(found: Decision, index: int, split: Split, number: int) -> Html:
@@ -84,16 +85,24 @@ def _along(pixels: Tensor, way: Through, name: str) -> Html:
         tag(
             "li",
             picture(
-                signed(pixels, way.maps[place][0], limit), label=f"what {way.units[place]} added"
+                signed(pixels, way.maps[place][0], limit),
+                label=f"what {spoken(way.units[place])} added",
             ),
-            tag("p", tag("strong", way.units[place].removesuffix(".unit"))),
-            tag("p", f"{shares[place]:+.0%}" if shares[place] == shares[place] else "-"),
+            tag("p", tag("strong", spoken(way.units[place]).removesuffix(".unit"))),
+            tag("p", f"{shares[place]:+z.0%}" if shares[place] == shares[place] else "-"),
         )
         for place in places
+    )
+    orange = " and the orange one" if way.first in way.units else ""
+    some = (
+        f" For want of room these are {len(places)} of {len(way.units)} units, evenly spread "
+        f"ones{orange}; the chart has all."
+        if len(places) < len(way.units)
+        else ""
     )
     return framed(
         name,
         tag("ul", *items, class_="pictures pairs"),
         caption="Where on the picture units added what speaks for the class (red) or against it "
-        "(blue), all in one scale, and how much of the evidence that is.",
+        f"(blue), all in one scale, and how much of the evidence that is.{some}",
     )
