@@ -112,6 +112,15 @@ def test_what_removal_costs_is_told_by_what_is_at_stake(scale: float) -> None:
     assert "costs no more" in wrong and ", and bringing them back first restores it no" in wrong
 
 
+def test_small_probabilities_keep_their_digits() -> None:
+    found = decided()
+    small = replace(found.main.faithfulness, deleted=found.main.faithfulness.deleted / 1000)
+    other = replace(found, judged=(replace(found.main, faithfulness=small),))
+    said = f"{small.deletion:.3g}"
+    assert float(said) < 0.001 and said in other.table() and f">{said}<" in build(other)
+    assert said in small.table()
+
+
 def test_a_network_that_is_one_unit_is_called_the_whole_network() -> None:
     found = decided()
     way = found.ways[0]

@@ -25,10 +25,10 @@ __all__ = ["CHECKS", "Decision", "Way", "decide"]
 CHECKS = ("method", "check", "random weights", "taken away", "random places", "put back",
           "random places", "under noise")  # fmt: skip
 """The columns of the checks, on the page too."""
-READ = """\
-random weights, under noise: how alike the maps stay; alike under noise is good, with random weights
-it is not. Others: the mean probability while the places that the map names are taken away (below
-random places is good) or put back (above them is good)."""
+READ = """
+random weights, under noise: how alike the maps stay (low is good, high is good). The others: the
+mean probability while the places that a map names are taken away (good below random places) or put
+back (good above them)."""
 TOP = 5
 """Classes of an image that are told apart from the others."""
 
@@ -132,8 +132,8 @@ class Decision:
                     each.maps.method,
                     "passes" if each.sanity.passed else "does not pass",
                     f"{each.sanity.correlations[-1]:z.2f}",
-                    *(f"{p:.3f}" for p in (found.deletion, found.chance_deletion)),
-                    *(f"{p:.3f}" for p in (found.insertion, found.chance_insertion)),
+                    *(f"{p:.3g}" for p in (found.deletion, found.chance_deletion)),
+                    *(f"{p:.3g}" for p in (found.insertion, found.chance_insertion)),
                     f"{each.stability.correlation:z.2f}",
                 )
             )

@@ -100,13 +100,13 @@ class Faithfulness:
             ("mean probability", self.method, "random places"),
             (
                 "taken away (deletion, low is good)",
-                f"{self.deletion:.3f}",
-                f"{self.chance_deletion:.3f}",
+                f"{self.deletion:.3g}",
+                f"{self.chance_deletion:.3g}",
             ),
             (
                 "put back (insertion, high is good)",
-                f"{self.insertion:.3f}",
-                f"{self.chance_insertion:.3f}",
+                f"{self.insertion:.3g}",
+                f"{self.chance_insertion:.3g}",
             ),
         ]
         return "\n".join(aligned(lines))

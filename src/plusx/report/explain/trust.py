@@ -63,15 +63,16 @@ def findings(found: Decision) -> tuple[Finding, ...]:
 
 def _line(each: Judged) -> tuple[str, ...]:
     areas = each.faithfulness
-    figures = (
-        each.sanity.correlations[-1],
-        areas.deletion,
-        areas.chance_deletion,
-        areas.insertion,
-        areas.chance_insertion,
-        each.stability.correlation,
+    return (
+        each.maps.method,
+        _word(each),
+        _alike(each),
+        number(areas.deletion),
+        number(areas.chance_deletion),
+        number(areas.insertion),
+        number(areas.chance_insertion),
+        f"{each.stability.correlation:z.2f}",
     )
-    return (each.maps.method, _word(each), *(f"{figure:z.3f}" for figure in figures))
 
 
 def _word(each: Judged) -> str:
