@@ -34,6 +34,7 @@ def test_importance_is_the_loss_without_the_channel() -> None:
     assert found.weight_ratio == pytest.approx(3)
     losses = [channel.loss for channel in found.channels]
     assert found.agreement == pytest.approx(spearmanr([0.3, 0.9, 0.6], losses).statistic)
+    assert found.agreement_interval == (-1, 1)  # three channels tell nothing
     nothing, heaviest, whole = found.kept
     assert whole.by_weight == whole.by_loss == found.accuracy and set(whole.random) == {1.0}
     assert nothing.by_weight == 0.5  # all logits are 0: the first class, of which there are two

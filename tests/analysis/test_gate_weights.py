@@ -7,13 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gate_nets import ByMean, Fixed, Means, Place, flat
+from matplotlib import pyplot
+from scipy.stats import f_oneway
 from torch import nn
 
 from plusx import InputError, create
 from plusx.analysis.gate_dynamics import gate_dynamics, paired_interval
 from plusx.analysis.gate_maps import gate_maps
 from plusx.analysis.gate_moments import Moments
-from plusx.analysis.gate_weights import gate_weights
+from plusx.analysis.gate_weights import ChannelWeights, GateWeights, gate_weights
 
 IMAGES = flat((1.0, 2.0), (3.0, 2.0), (5.0, 2.0), (7.0, 6.0))
 LABELS = torch.tensor([0, 0, 1, 1])
@@ -119,3 +121,35 @@ def test_wrong_inputs_are_refused() -> None:
         gate_weights(model, IMAGES, LABELS, batch=0)
     with pytest.raises(InputError, match="expected one that weighs places"):
         gate_maps(model, IMAGES).plot()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 0.9, 1.5])
+def test_beyond_chance_is_the_f_test_of_one_weight(shift: float) -> None:
+    """By analysis of variance, of scipy, at a level of 0.05 for all gates together."""
+    rng = np.random.default_rng(0)
+    groups = [rng.normal(shift * k, 1, 9) for k in range(3)]
+    values = np.concatenate(groups)
+    within = sum(((group - group.mean()) ** 2).sum() for group in groups)
+    between = 1 - within / ((values - values.mean()) ** 2).sum()
+    one = np.zeros(1)
+    row = ChannelWeights("gate", "channel", "", one, one, np.zeros((3, 1)), between, 2 / 26)
+    p = f_oneway(*groups).pvalue
+    for gates in (1, 4):
+        found = GateWeights(("a", "b", "c"), 27, (row,) * gates)
+        assert found.beyond_chance(row) == (p < 0.05 / gates)
+
+
+def test_nothing_is_beyond_chance_without_two_images_of_a_class() -> None:
+    one = np.zeros(1)
+    for classes, chance in ((1, 0.0), (5, 1.0)):
+        row = ChannelWeights("gate", "channel", "", one, one, np.zeros((classes, 1)), 1.0, chance)
+        assert not GateWeights(("a",) * classes, 5, (row,)).beyond_chance(row)
+
+
+def test_colours_of_weights_that_hardly_differ_span_a_tenth() -> None:
+    by_class = np.array([[0.995, 0.997], [0.996, 0.996]])
+    row = ChannelWeights("gate", "channel", "", by_class.mean(0), by_class[0], by_class, 0.0, 0.0)
+    axes = GateWeights(("a", "b"), 2, (row,)).plot()
+    low, high = axes.images[0].get_clim()
+    assert high - low == pytest.approx(0.0997) and (low + high) / 2 == pytest.approx(0.996)
+    pyplot.close("all")

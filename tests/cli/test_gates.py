@@ -30,6 +30,8 @@ NET = ("gates", "somebodys_gates.py:net", "--data", "digits", "--count", 12)
 def test_page_and_pictures_lie_in_one_folder(plusx: Run, tmp_path: Path) -> None:
     status, out, err = plusx(*NET, "-o", "here")
     assert status == 0 and err == ""
+    assert out.startswith("net is not trained: its weights are random")
+    assert max(map(len, out.splitlines())) <= 100
     assert "of 12 images are right" in out and "net is not trained" in out
     assert "net is not trained" in (tmp_path / "here" / "gates.html").read_text()
     assert "Page      here/gates.html" in out
@@ -44,6 +46,16 @@ def test_other_folders_are_refused_before_the_work(plusx: Run, tmp_path: Path) -
     status, _, err = plusx(*NET, "-o", tmp_path)
     assert status == 2 and "holds other files" in err and "give another --out" in err
     assert {path.name for path in tmp_path.iterdir()} == {"somebodys_gates.py"}
+
+
+@pytest.mark.full
+def test_it_says_when_there_are_fewer_images_than_asked_for(plusx: Run) -> None:
+    status, out, _ = plusx(*NET[:-1], 9999)
+    (said,) = [line for line in out.splitlines() if line.startswith("Looked at")]
+    seen = int(said.split()[2])
+    assert status == 0 and 12 < seen < 9999 and "not 9999" in said
+    assert f"of {seen:,} images are right" in out
+    assert "Looked at" not in plusx(*NET)[1]
 
 
 @pytest.mark.full

@@ -1,5 +1,6 @@
 """A gate study asks each question of the right images, and keeps what belongs together."""
 
+import math
 import statistics
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from plusx.analysis.gate_dynamics import gate_dynamics
 from plusx.analysis.gate_flow import gate_flow
 from plusx.analysis.gate_maps import gate_maps
 from plusx.analysis.gate_weights import gate_weights
+from plusx.analysis.summary import summary
 from plusx.data import normalise
 from plusx.explain import gate_study as module
 from plusx.explain import grad_cam
@@ -84,15 +86,17 @@ def test_what_is_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WORK", 1e6)
     found = gate_study(gated("se"), pixels, labels, spec=SPEC)
     assert found.complexity is None and found.importance is None
-    assert [note.split(",")[0] for note in found.notes] == [
-        "8 images are too few to correlate gates with complexity.",
-        "Channels are not removed: of no gate in about a minute; name one.",
-    ]
-    gate = found.weights.gates[0].name
+    few, why = found.notes
+    assert few == "8 images are too few to correlate gates with complexity."
+    gate = min(found.weights.gates, key=lambda gate: len(gate.mean)).name
+    macs = summary(gated("se"), (1, 12, 12)).macs
+    minutes = math.ceil(32 * macs * (len(found.weights[gate].mean) + 49) / 1e6)
+    assert f"take about {minutes} minutes" in why and f"--gate {gate} asks" in why
+    assert found.left_out == why
     named = gate_study(gated("se"), pixels, labels, spec=SPEC, gate=gate)
     assert named.importance is not None and named.importance.gate == gate
     places = gate_study(gated("hybrid-spatial"), pixels, labels, spec=SPEC)
-    assert "No gate weighs channels, so none are removed." in places.notes
+    assert "No gate weighs channels, so none are taken away." in places.notes
 
 
 def test_a_unit_without_a_map_has_no_grad_cam() -> None:

@@ -1,14 +1,18 @@
 """The page of gates: names that tell them apart, sentences that follow from figures, files."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from PIL import Image
 
 from gate_samples import studied
+from plusx.analysis.drawing import new_axes
+from plusx.analysis.gate_importance import Channel, Kept
 from plusx.analysis.gate_weights import ChannelWeights, GateWeights
 from plusx.explain.gate_study import GateStudy
 from plusx.report.explain.overlay import big
@@ -58,21 +62,126 @@ def test_sections_without_figures_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "change", "wanted"),
+    ("lost", "interval", "change", "wanted"),
     [
-        ((0.01, 0.03), 0.4, "answer to the image: held at their means they cost 2.0 points"),
-        ((-0.03, -0.01), 0.4, "do harm"),
-        ((-0.01, 0.02), 0.001, "hardly answer"),
-        ((-0.01, 0.02), 0.4, "nothing shows that the network needs it"),
+        (0.02, (0.01, 0.03), 0.4, "held at their means they cost 2.0 points of accuracy (95% int"),
+        (-0.02, (-0.03, -0.01), 0.4, "changes by +2.0 points (95% interval +1.0 to +3.0)"),
+        (0.02, (-0.01, 0.02), 0.001, "hardly answer"),
+        (-0.02, (-0.04, 0.01), 0.4, "nothing shows that the network needs it"),
+        (-0.02, (-0.04, 0.01), 0.4, "by +2.0 points, which 24 images do not tell from none"),
     ],
 )
 def test_the_sentence_follows_from_the_interval(
-    interval: tuple[float, float], change: float, wanted: str
+    lost: float, interval: tuple[float, float], change: float, wanted: str
 ) -> None:
     found = studied()
-    together = replace(found.dynamics.together, lost=0.02, interval=interval, change=change)
+    together = replace(found.dynamics.together, lost=lost, interval=interval, change=change)
     changed = replace(found, dynamics=replace(found.dynamics, together=together))
-    assert wanted in sentence(changed)
+    assert wanted in sentence(changed) and "cost -" not in sentence(changed)
+
+
+def test_random_weights_are_said_first() -> None:
+    found = replace(studied(), untrained=True)
+    assert "is not trained" in sentence(found) and sentence(found) in build(found)
+    assert "random weights" in titles(found)[0]
+    assert not any("random weights" in title for title in titles(studied()))
+
+
+def test_a_gate_tells_classes_apart_only_beyond_chance() -> None:
+    found = studied()
+
+    def said(between: float) -> str:
+        gates = [replace(gate, between=0.0) for gate in found.weights.gates]
+        gates[1] = replace(gates[1], between=between)
+        changed = replace(found, weights=replace(found.weights, gates=tuple(gates)))
+        return " ".join(titles(changed)) + build(changed)
+
+    name = labels(found.weights)[found.weights.gates[1].name]
+    assert f"tells classes apart most is {name}" in said(0.9)
+    assert "Nothing shows that a gate tells classes apart" in said(0.1)  # one image of 24 makes it
+    assert "tells classes apart most" not in said(0.1)
+
+
+@pytest.mark.parametrize(
+    ("rises", "together", "wanted"),
+    [
+        (range(12), 0.9, "eavy channels of NAME matter more"),
+        (range(12), 0.1, "eavy channels of NAME matter more alone, not together"),
+        (range(12, 0, -1), 0.9, "eavy channels of NAME matter less"),
+        (
+            (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8),
+            0.9,
+            "Nothing shows that heavy channels of NAME matter more",
+        ),
+    ],
+)
+def test_heavy_channels_matter_by_the_interval(
+    rises: Sequence[float], together: float, wanted: str
+) -> None:
+    found = studied()
+    rows = tuple(Channel(i, i / 12, rise) for i, rise in enumerate(rises))
+    kept = (Kept(0.5, together, together, (0.3, 0.5)),)
+    assert found.importance is not None
+    one = replace(found.importance, channels=rows, kept=kept)
+    name = labels(found.weights)[one.gate]
+    said = titles(replace(found, importance=one))
+    (title,) = (each for each in said if "heavy channels" in each.lower())
+    assert title.endswith(wanted.replace("NAME", name))
+
+
+def test_every_gate_of_a_chart_has_its_label() -> None:
+    found = studied()
+    dynamics, flow = found.dynamics, found.flow
+    many = replace(
+        dynamics, gates=tuple(replace(dynamics.gates[0], name=f"{i}") for i in range(30))
+    )
+    axes = new_axes()
+    many.plot(axes)
+    assert [text.get_text() for text in axes.get_yticklabels()][:30] == [f"{i}" for i in range(30)]
+    rows = tuple(replace(flow.rows[0], gate=f"{i}") for i in range(30))
+    axes = new_axes()
+    replace(flow, rows=rows).plot(axes)
+    assert [text.get_text() for text in axes.get_yticklabels()] == [f"{i}" for i in range(30)]
+    pyplot.close("all")
+
+
+def test_photos_stand_once_and_every_row_has_the_name_of_its_gate() -> None:
+    found = studied()
+    text = build(found)
+    assert text.count('alt="the image"') == len(found.pixels)
+    by = labels(found.weights)
+    assert all(f"<h3>{by[each.gate]}, over Grad-CAM of" in text for each in found.beside)
+
+
+def test_maps_that_hardly_differ_look_flat() -> None:
+    found = studied()
+    maps = torch.linspace(0.995, 0.997, 144).view(1, 12, 12).expand(6, -1, -1)
+    flat = replace(found.beside[0], maps=maps, cams=None)
+    side = big(found.pixels[0]).shape[1]
+    drawn = strip(found, flat)[:, side:].int()
+    wide = strip(found, replace(flat, maps=maps * 500 - 497))[:, side:].int()
+    colour = [int((each.amax(0) - each.amin(0)).max()) for each in (drawn, wide)]
+    assert colour[0] < 10 < 100 < colour[1]
+    text = build(replace(found, beside=(flat,)))
+    assert "They hardly differ from place to place" in text
+
+
+def test_complexity_of_gates_that_never_change_is_a_sentence_and_no_empty_charts() -> None:
+    found = studied()
+    assert found.complexity is not None
+    nan = float("nan")
+    rows = tuple(replace(row, r=nan, low=nan, high=nan) for row in found.complexity.rows)
+    flat = build(replace(found, complexity=replace(found.complexity, rows=rows)))
+    for text, empty in ((flat, True), (build(found), False)):
+        assert ("there is nothing to correlate" in text) == empty
+        assert ("complexity-edges" in text) != empty
+
+
+def test_why_no_channels_are_taken_away_is_said_in_their_section() -> None:
+    why = "No channels are taken away."
+    text = build(replace(studied(), importance=None, notes=(why,), left_out=why))
+    assert '<section id="importance"' in text and text.count(why) == 1
+    assert '<section id="notes"' not in text
 
 
 def titles(found: GateStudy) -> list[str]:

@@ -7,8 +7,20 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
-__all__ = ["BLUE", "ORANGE", "depth_axis", "log_if_wide", "new_axes", "profile", "short", "spread"]
+__all__ = [
+    "BLUE",
+    "ORANGE",
+    "depth_axis",
+    "every_row",
+    "log_if_wide",
+    "new_axes",
+    "profile",
+    "short",
+    "spread",
+    "wide_enough",
+]
 
 # At least 3:1 against white and against near-black, and apart for colour-blind readers.
 BLUE = "#2f7fd0"
@@ -46,6 +58,27 @@ def depth_axis(ax: "Axes", names: Sequence[str]) -> None:
     places = range(0, len(names), -(-len(names) // 12) or 1)
     ax.set_yticks(places, [short(names[i], 16) for i in places], parse_math=False)
     ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def every_row(ax: "Axes", names: Sequence[str]) -> None:
+    """Let y run down through `names`, all of them written: the sheet is to be tall enough."""
+    ax.set_yticks(range(len(names)), list(names), parse_math=False)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def wide_enough(values: "NDArray[np.float64]", least: float = 0.1) -> tuple[float, float]:
+    """Return the ends of a scale of colours, no nearer than a tenth of the greatest value.
+
+    So that weights that differ by thousandths look as flat as they are.
+
+    >>> wide_enough(np.array([0.0, 1.0]))
+    (0.0, 1.0)
+    >>> wide_enough(np.array([1.99, 2.0]))
+    (1.895, 2.095)
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    lack = (least * max(abs(low), abs(high)) - (high - low)) / 2
+    return (low - lack, high + lack) if lack > 0 else (low, high)
 
 
 def profile(

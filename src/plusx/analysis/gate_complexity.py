@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.analysis.drawing import BLUE, new_axes
+from plusx.analysis.drawing import BLUE, every_row, new_axes
 from plusx.analysis.gate_moments import moments_in
 from plusx.analysis.gated_pass import seeing
 from plusx.errors import InputError
@@ -77,10 +77,10 @@ class GateComplexity:
             ax.plot([row.low, row.high], [place, place], color=BLUE)
         ax.plot([row.r for row in rows], range(len(rows)), "o", color=BLUE)
         ax.axvline(0, color="gray", linestyle=":")
-        names = [f"{row.gate}: {row.measure}" for row in rows]
-        ax.set_yticks(range(len(rows)), names, parse_math=False)
-        ax.set(xlim=(-1, 1), ylim=(len(rows) - 0.5, -0.5))
-        ax.set_xlabel(f"rank correlation with the gate's {does}")
+        one = len({row.measure for row in rows}) == 1
+        every_row(ax, [row.gate if one else f"{row.gate}: {row.measure}" for row in rows])
+        ax.set(xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
+        ax.set_xlabel(f"rank correlation with {does}")
         return ax
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.analysis.drawing import BLUE, depth_axis, new_axes
+from plusx.analysis.drawing import BLUE, every_row, new_axes
 from plusx.analysis.gate_moments import Moments, batches, moments_in, shared_out
 from plusx.analysis.gated_pass import GatedPass, seeing
 
@@ -56,22 +56,23 @@ class GateDynamics:
 
     def table(self) -> str:
         """List the gates, and at the end all of them fixed."""
-        lines = [("fixed at its mean", "kind", "varies", "between classes", "accuracy lost",
-                  "95% interval", "called otherwise", "logits change")]  # fmt: skip
+        lines = [("fixed at its mean", "varies", "points lost", "95% interval", "flips", "logits")]
         for row in (*self.gates, self.together):
             low, high = row.interval
             lines.append((
                 row.name,
-                row.kind,
                 "-" if row.varies is None else f"{row.varies:.1%}",
-                "-" if row.between is None else f"{row.between:.1%}",
-                f"{100 * row.lost:.2f} points",
+                f"{100 * row.lost:.2f}",
                 f"{100 * low:.2f} to {100 * high:.2f}",
                 f"{row.flips:.2%}",
                 f"{row.change:.3g}",
             ))  # fmt: skip
         title = f"{self.accuracy:.2%} of {self.count:,} images are right with the gates as they are"
-        return "\n".join([title, "", *aligned(lines, words=2, total=1)])
+        words = [
+            "varies: deviation of the weights over images, of their size; points lost: of accuracy;",
+            "flips: images called otherwise; logits: their change, of their own deviation",
+        ]
+        return "\n".join([title, "", *aligned(lines, total=1), "", *words])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw what accuracy each gate loses when it is fixed, the input at the top."""
@@ -81,7 +82,7 @@ class GateDynamics:
             ax.plot([100 * end for end in row.interval], [place, place], color=BLUE)
         ax.plot([100 * row.lost for row in rows], range(len(rows)), "o", color=BLUE)
         ax.axvline(0, color="gray", linestyle=":")
-        depth_axis(ax, [row.name for row in rows])
+        every_row(ax, [row.name for row in rows])
         ax.set_xlabel("accuracy lost with the gate fixed, points")
         return ax
 

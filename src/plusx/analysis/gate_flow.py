@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.analysis.drawing import BLUE, ORANGE, new_axes, profile
+from plusx.analysis.drawing import BLUE, ORANGE, every_row, new_axes, profile
 from plusx.analysis.gate_moments import batches
 from plusx.analysis.gated_pass import seeing
 from plusx.analysis.gates import found_gates, named
@@ -65,8 +65,7 @@ class GateFlow:
 
     def table(self) -> str:
         """List the gates: norms by each way, and the shares."""
-        lines = [("gate", "by the value", "by the weights", "share",
-                  "unit's shortcut", "transform", "share")]  # fmt: skip
+        lines = [("gate", "value", "weights", "share", "shortcut", "transform", "share")]
         for row in self.rows:
             unit = ("-", "-", "-")
             if row.shortcut is not None and row.transform is not None:
@@ -85,6 +84,7 @@ class GateFlow:
         ):
             known = [float("nan") if share is None else 100 * share for share in shares]
             profile(ax, known, names=names, label=label, style="o-", color=color)
+        every_row(ax, names)
         ax.set_xscale("linear")  # shares: what is next to nothing shall look so
         ax.set(xlabel="share of the gradient, %", xlim=(-3, 103))
         ax.legend()

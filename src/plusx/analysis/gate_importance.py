@@ -70,12 +70,22 @@ class GateImportance:
     @property
     def agreement(self) -> float | None:
         """Rank correlation of weight and rise of the loss, over channels; None if one is flat."""
+        r = self._correlation[0]
+        return None if math.isnan(r) else r
+
+    @property
+    def agreement_interval(self) -> tuple[float, float] | None:
+        """The 95% interval of `agreement`, over channels; None if that is."""
+        r, low, high = self._correlation
+        return None if math.isnan(r) else (low, high)
+
+    @property
+    def _correlation(self) -> tuple[float, float, float]:
         weights, losses = (
             np.array(values)
             for values in zip(*((c.weight, c.loss) for c in self.channels), strict=True)
         )
-        r, _, _ = rank_correlation(weights, losses)
-        return None if math.isnan(r) else r
+        return rank_correlation(weights, losses)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values."""
@@ -84,6 +94,7 @@ class GateImportance:
             "weight_ratio": self.weight_ratio,
             "loss_ratio": self.loss_ratio,
             "agreement": self.agreement,
+            "agreement_interval": self.agreement_interval,
         }
 
     def table(self) -> str:
@@ -99,13 +110,14 @@ class GateImportance:
             )
             for kept in self.kept
         ]
+        ends = self.agreement_interval
         words = [
             f"{self.gate}: {len(self.channels)} channels, {self.accuracy:.2%} of {self.count:,} "
             "images are right with all",
             f"most to least: weight {_times(self.weight_ratio)}, rise of the loss "
             f"{_times(self.loss_ratio)}",
             "rank correlation of the two: "
-            + ("-" if self.agreement is None else f"{self.agreement:.2f}"),
+            + ("-" if ends is None else f"{self.agreement:.2f} ({ends[0]:.2f} to {ends[1]:.2f})"),
         ]
         return "\n".join([*words, "", *aligned(lines)])
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
-from plusx.analysis.drawing import new_axes
+from plusx.analysis.drawing import new_axes, wide_enough
 from plusx.analysis.gated_pass import by_place, seeing
 from plusx.analysis.gates import among, found_gates
 from plusx.errors import InputError
@@ -87,7 +87,9 @@ class GateMaps:
             raise InputError("no gate of the network has a map, expected one that weighs places")
         ax = ax or new_axes()
         name = list(self.maps)[-1] if gate is None else gate
-        drawn = ax.imshow(self.over_image(name)[image].numpy(), interpolation="nearest")
+        made = self.over_image(name)[image].numpy()
+        low, high = wide_enough(made)
+        drawn = ax.imshow(made, interpolation="nearest", vmin=low, vmax=high)
         ax.figure.colorbar(drawn, ax=ax, label="weight")
         ax.set_title(name, parse_math=False)
         ax.set_axis_off()

@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -69,7 +70,7 @@ def gates(
     from plusx.doctor.target import Asked, target
     from plusx.explain.gate_study import STEPS, gate_study
     from plusx.files import write_text
-    from plusx.report.gates import build
+    from plusx.report.gates import build, sentence
     from plusx.report.gates.pngs import write
 
     if count is not None and count < 2:
@@ -81,8 +82,8 @@ def gates(
     folder = folder_for("gates", network, found.name, out)
     spec, pixels, labels = _images(network, found.material, count)
     notes = []
-    if untrained(found.model):
-        notes.append(f"{found.name} is not trained: its gates weigh by chance.")
+    if count is not None and len(labels) < count:
+        notes.append(f"Looked at {len(labels)} images, not {count}: no more are at hand.")
     with reporter.progress("looking at gates", len(STEPS)) as advance:
         study = gate_study(
             found.model,
@@ -92,6 +93,7 @@ def gates(
             name=found.name,
             gate=gate,
             notes=notes,
+            untrained=bool(untrained(found.model)),
             progress=lambda step: advance(1, step),
         )
     page = folder / "gates.html"
@@ -101,7 +103,7 @@ def gates(
     if json_output:
         print(json.dumps(study.to_json(), indent=2, ensure_ascii=False))
         return
-    print(study.dynamics.table(), *study.notes, sep="\n\n")
+    print(fill(sentence(study), 100), study.dynamics.table(), *study.notes, sep="\n\n")
     print(f"\nPage      {page}\nPictures  {len(written) - 1} beside it")
 
 

@@ -1,7 +1,8 @@
 """All that there is to ask of the gates of a network, of one set of images."""
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,8 @@ class GateStudy:
 
     `pixels` (E, C, H, W) are examples, as they are to be shown, with the numbers of their classes
     in `truths`. `complexity` is None for too few images, `importance` where no gate weighs
-    channels or it would take too long; the notes say so.
+    channels or it would take too long; `left_out` says why, as one of the notes. `untrained` says
+    that the weights are known to be random.
     """
 
     name: str
@@ -51,11 +53,14 @@ class GateStudy:
     importance: GateImportance | None
     notes: tuple[str, ...]
     seconds: float
+    left_out: str = ""
+    untrained: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values, without maps; null for what is undefined."""
         return {
             "name": self.name,
+            "untrained": self.untrained,
             "weights": self.weights.to_json(),
             "beside Grad-CAM": [each.to_json() for each in self.beside],
             "dynamics": self.dynamics.to_json(),
@@ -75,15 +80,17 @@ def gate_study(
     name: str = "",
     gate: str | None = None,
     notes: Sequence[str] = (),
+    untrained: bool = False,
     batch: int = 64,
     progress: Callable[[str], object] = lambda step: None,
 ) -> GateStudy:
     """Ask everything of the gates of `model` on some images: what they weigh, where, and why.
 
     `pixels` (N, C, H, W) are uint8 and have classes `labels` (N,); `spec` says how the network
-    takes them, and `notes` is what is known of the network. `gate` is the one whose channels are
-    removed, by itself the last one for which that takes about a minute; `progress` hears each of
-    STEPS when it is done. The model is left as it was. Raises `InputError` where it has no gate.
+    takes them, and `notes` and `untrained` are what is known of the network. `gate` is the one
+    whose channels are removed, by itself the last one for which that takes about a minute;
+    `progress` hears each of STEPS when it is done. The model is left as it was. Raises `InputError`
+    where it has no gate.
     """
     began = time.perf_counter()
     images = normalise(pixels, spec).contiguous()
@@ -115,8 +122,10 @@ def gate_study(
         complexity=complexity,
         flow=flow,
         importance=importance,
-        notes=(*said, *why),
+        notes=(*said, *filter(None, [why])),
         seconds=time.perf_counter() - began,
+        left_out=why,
+        untrained=untrained,
     )
 
 
@@ -137,21 +146,31 @@ def _importance(
     weights: GateWeights,
     gate: str | None,
     batch: int,
-) -> tuple[GateImportance | None, list[str]]:
+) -> tuple[GateImportance | None, str]:
     """Remove channels of the gate that is named, or of the last one that it is not too long for."""
     macs = summary(model, tuple(images.shape[1:])).macs
-    affordable = {
-        each.name: int(WORK / (macs * (len(each.mean) + PASSES_OF_SHARES)))
+    work = {  # an image
+        each.name: macs * (len(each.mean) + PASSES_OF_SHARES)
         for each in weights.gates
         if each.kind in ("channel", "both")
     }
     if gate is None:
-        few = [name for name, count in affordable.items() if count >= LEAST]
-        if not affordable:
-            return None, ["No gate weighs channels, so none are removed."]
+        if not work:
+            return None, "No gate weighs channels, so none are taken away."
+        few = [name for name in work if work[name] * LEAST <= WORK]
         if not few:
-            return None, ["Channels are not removed: of no gate in about a minute; name one."]
+            return None, _too_long(work)
         gate = few[-1]
-    count = min(len(images), max(affordable.get(gate, LEAST), LEAST))
+    count = min(len(images), max(int(WORK / work.get(gate, WORK)), LEAST))
     found = gate_importance(model, images[:count], labels[:count], gate=gate, batch=batch)
-    return found, []
+    return found, ""
+
+
+def _too_long(work: Mapping[str, int]) -> str:
+    """Say how long the cheapest gate would take, and how to ask for it."""
+    cheapest = min(work, key=lambda name: work[name])
+    minutes = math.ceil(work[cheapest] * LEAST / WORK)
+    return (
+        f"No channels are taken away: {LEAST} images take about {minutes} minutes even for the "
+        f"gate with the fewest channels. --gate {cheapest} asks for it all the same."
+    )

@@ -4,14 +4,14 @@ from plusx.explain.gate_study import GateStudy
 from plusx.report.blocks import facts
 from plusx.report.gates.findings import findings, sentence
 from plusx.report.gates.labels import Labels, labels
-from plusx.report.gates.sections import complexity, dynamics, flow, importance, weights
+from plusx.report.gates.sections import complexity, dynamics, flow, importance, not_removed, weights
 from plusx.report.gates.where import where
 from plusx.report.markup import Html, join, tag
 from plusx.report.page import Section, page
 from plusx.report.verdict import findings as listed
 from plusx.report.words import count, time
 
-__all__ = ["build"]
+__all__ = ["build", "sentence"]
 
 
 def build(found: GateStudy) -> str:
@@ -22,11 +22,14 @@ def build(found: GateStudy) -> str:
         sections.append(where(found, by))
     if found.importance is not None:
         sections.append(importance(found.importance, by))
+    elif found.left_out:
+        sections.append(not_removed(found.left_out))
     if found.complexity is not None:
         sections.append(complexity(found.complexity, by))
     sections.append(flow(found.flow, by))
-    if found.notes:
-        body = tag("ul", *(tag("li", note) for note in found.notes), class_="notes")
+    notes = [note for note in found.notes if note != found.left_out]
+    if notes:
+        body = tag("ul", *(tag("li", note) for note in notes), class_="notes")
         sections.append(
             Section("notes", "Notes", "What to bear in mind, and what was left out.", body)
         )

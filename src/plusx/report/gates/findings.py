@@ -15,26 +15,48 @@ NEGLIGIBLE = 0.01
 
 def sentence(found: GateStudy) -> str:
     """Say in one sentence whether the gates need to look at the image."""
+    if found.untrained:
+        return (
+            f"{found.name} is not trained: its weights are random, and its gates weigh by chance."
+        )
     together = found.dynamics.together
     low, high = together.interval
-    ends = f"{100 * low:.1f} to {100 * high:.1f}"
-    lost = f"{100 * together.lost:.1f} points of accuracy (95% interval {ends})"
     if low > 0:
-        return f"The gates answer to the image: held at their means they cost {lost}."
+        lost = f"{100 * together.lost:.1f} points of accuracy"
+        ends = f"{100 * low:.1f} to {100 * high:.1f}"
+        return (
+            f"The gates answer to the image: held at their means they cost {lost} (95% interval "
+            f"{ends})."
+        )
+    gained = f"the accuracy changes by {-100 * together.lost:+.1f} points"
+    ends = f"{-100 * high:+.1f} to {-100 * low:+.1f}"
     if high < 0:
-        return f"The gates do harm: held at their means the network is better, {lost} lost."
+        return f"The gates do harm: held at their means {gained} (95% interval {ends})."
     if together.change < NEGLIGIBLE:
         return "The gates hardly answer to the image: held at their means the network is the same."
     return (
         "The gates change with the image, but nothing shows that the network needs it: held at "
-        f"their means they cost {lost}."
+        f"their means {gained}, which {count(found.dynamics.count, 'image')} do not tell from none "
+        f"(95% interval {ends})."
     )
 
 
 def findings(found: GateStudy, by: Labels) -> tuple[Finding, ...]:
     """List what was found: of each question, one answer with its figures."""
-    made = [_still(found, by), _classes(found, by), _places(found, by), _channels(found, by)]
-    return tuple(finding for finding in (*made, _complexity(found, by)) if finding is not None)
+    asked = (_random, _still, _classes, _places, _channels, _complexity)
+    made = (question(found, by) for question in asked)
+    return tuple(finding for finding in made if finding is not None)
+
+
+def _random(found: GateStudy, by: Labels) -> Finding | None:
+    if not found.untrained:
+        return None
+    return Finding(
+        "warning",
+        "All that follows is of random weights",
+        "It says what the network starts from, and nothing of what its gates learn: give a "
+        "trained network, or --weights.",
+    )
 
 
 def _still(found: GateStudy, by: Labels) -> Finding | None:
@@ -52,11 +74,15 @@ def _still(found: GateStudy, by: Labels) -> Finding | None:
 
 def _classes(found: GateStudy, by: Labels) -> Finding:
     most = max(found.weights.gates, key=lambda gate: gate.between)
+    title = f"The gate that tells classes apart most is {by[most.name]}"
+    if not found.weights.beyond_chance(most):
+        title = "Nothing shows that a gate tells classes apart"
     return Finding(
         "note",
-        f"The gate that tells classes apart most is {by[most.name]}",
-        f"{most.between:.0%} of what its weights vary lies between the classes; were images dealt "
-        f"out to classes at random, it would be {most.chance:.0%}.",
+        title,
+        f"Of what the weights of {by[most.name]} vary {most.between:.1%} lies between the classes, "
+        f"the most of all gates; were images dealt out to classes at random, it would be "
+        f"{most.chance:.1%} on average.",
     )
 
 
@@ -80,14 +106,24 @@ def _places(found: GateStudy, by: Labels) -> Finding | None:
 
 def _channels(found: GateStudy, by: Labels) -> Finding | None:
     one = found.importance
-    if one is None or one.agreement is None:
+    if one is None or one.agreement is None or one.agreement_interval is None:
         return None
+    low, high = one.agreement_interval
+    heavy = f"eavy channels of {by[one.gate]}"
+    some = [kept for kept in one.kept if 0 < kept.share < 1]
+    better = sum(kept.by_weight > max(kept.random) for kept in some)
+    title = f"Nothing shows that h{heavy} matter more"
+    if high < 0:
+        title = f"H{heavy} matter less"
+    elif low > 0:
+        title = f"H{heavy} matter more" if better else f"H{heavy} matter more alone, not together"
     return Finding(
         "note",
-        f"Heavy channels of {by[one.gate]} "
-        + ("matter more" if one.agreement > 0 else "do not matter more"),
+        title,
         "Rank correlation of a channel's mean weight with the rise of the loss when it is removed: "
-        f"{one.agreement:.2f}, over {len(one.channels)} channels and {one.count:,} images.",
+        f"{one.agreement:.2f} (95% interval {low:.2f} to {high:.2f}), over {len(one.channels)} "
+        f"channels and {one.count:,} images. The heaviest kept together are better than all "
+        f"random choices at {better} of {count(len(some), 'share')}.",
     )
 
 
@@ -103,11 +139,17 @@ def _complexity(found: GateStudy, by: Labels) -> Finding | None:
         "note",
         f"{len(sure)} of {len(rows)} correlations with the complexity of the image exclude 0",
         f"By chance alone about {len(rows) / 20:.0f} would. The strongest is {most.r:.2f} "
-        f"({most.low:.2f} to {most.high:.2f}): what {by[most.gate]} does ({most.does}) with "
-        f"{SAID[most.measure]}.",
+        f"({most.low:.2f} to {most.high:.2f}): the {most.does} of {by[most.gate]}, which is "
+        f"{DOES[most.does]}, with {SAID[most.measure]}.",
     )
 
 
+DOES = {
+    "strength": "its mean weight",
+    "spread": "how much its weights differ within the image",
+    "distance": "how far they are from their mean over all images",
+}
+"""What a gate does, in words."""
 SAID = {
     "edges": "the share of edges",
     "entropy": "the entropy of the grey values",

@@ -26,14 +26,13 @@ Labels = dict[str, str]
 def labels(weights: GateWeights) -> Labels:
     """Return the shortest of three ways to name all gates apart: numbers, parts, addresses.
 
-        >>> from plusx import create
-        >>> import torch
-        >>> from plusx.analysis.gate_importance import GateImportance
-    from plusx.analysis.gate_weights import gate_weights
-        >>> model = create("resnet8", num_classes=2, attention="cbam")
-        >>> found = gate_weights(model, torch.zeros(2, 3, 16, 16), torch.tensor([0, 1]))
-        >>> list(labels(found).values())[:3]
-        ['0.0 channel', '0.0 spatial', '1.0 channel']
+    >>> import torch
+    >>> from plusx import create
+    >>> from plusx.analysis.gate_weights import gate_weights
+    >>> model = create("resnet8", num_classes=2, attention="cbam")
+    >>> found = gate_weights(model, torch.zeros(2, 3, 16, 16), torch.tensor([0, 1]))
+    >>> list(labels(found).values())[:3]
+    ['0.0 channel', '0.0 spatial', '1.0 channel']
     """
     names = [gate.name for gate in weights.gates]
     shared = set.intersection(*(set(_parts(name)) for name in names)) if len(names) > 1 else set()

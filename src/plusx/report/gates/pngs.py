@@ -1,5 +1,6 @@
 """The charts and maps of a gate study as PNG files."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -44,7 +45,8 @@ def _all(found: GateStudy) -> Iterator[tuple[str, bytes]]:
     for each in shown_maps(found):
         yield f"where-{plain(each.gate)}", of_pixels(strip(found, each))
     if found.complexity is not None:
-        for measure in dict.fromkeys(row.measure for row in found.complexity.rows):
+        known = [row.measure for row in found.complexity.rows if math.isfinite(row.r)]
+        for measure in dict.fromkeys(known):
             one = labelled_complexity(found.complexity, by, measure)
             yield f"complexity-{measure}", of_drawing(one.plot, size=tall)
     if found.importance is not None:

@@ -1,15 +1,19 @@
 """Sections: dynamic or fixed, weights by class, importance, complexity, gradients."""
 
+import math
 from functools import partial
 
-from plusx.analysis.drawing import spread
+import numpy as np
+
+from plusx.analysis.drawing import spread, wide_enough
 from plusx.analysis.gate_complexity import GateComplexity
 from plusx.analysis.gate_flow import GateFlow
 from plusx.analysis.gate_importance import GateImportance
+from plusx.analysis.gate_weights import GateWeights
 from plusx.explain.gate_study import GateStudy
 from plusx.report.blocks import details, grid, paragraph, verbatim
 from plusx.report.figures import figure
-from plusx.report.gates.findings import SAID
+from plusx.report.gates.findings import DOES, SAID
 from plusx.report.gates.labels import (
     Labels,
     labelled_complexity,
@@ -18,20 +22,30 @@ from plusx.report.gates.labels import (
     labelled_importance,
     labelled_weights,
 )
-from plusx.report.markup import join
+from plusx.report.markup import Html, join
 from plusx.report.page import Section
 from plusx.report.png import plain
 
-__all__ = ["complexity", "dynamics", "flow", "height_of", "importance", "shown_weights", "weights"]
+__all__ = [
+    "complexity",
+    "dynamics",
+    "flow",
+    "height_of",
+    "importance",
+    "not_removed",
+    "shown_weights",
+    "weights",
+]
 
 ROW = 16  # CSS pixels of a gate in a chart
+FLAT = "Every gate has the same weights for all images: there is nothing to correlate."
 DRAWN = 4
 """Gates whose weights by class are drawn."""
 
 
 def height_of(rows: int) -> int:
     """Return the height of a chart with a row a gate, CSS pixels."""
-    return 110 + ROW * min(rows, 40)
+    return 110 + ROW * rows
 
 
 def dynamics(found: GateStudy, by: Labels) -> Section:
@@ -74,8 +88,7 @@ def weights(found: GateStudy, by: Labels) -> Section:
             f"weights-{plain(name)}",
             partial(short.plot, gate=by[name]),
             caption=f"{by[name]} ({found.weights[name].unit or 'no unit'}): a column a channel, "
-            "in the order of its mean weight, a row a class. Rows that differ are weights that "
-            "depend on the class.",
+            f"in the order of its mean weight, a row a class. {_by_class(found.weights, name)}",
             label=f"Heat map of the mean weight of each channel of {name} by class",
             height=110 + ROW * rows,
         )
@@ -93,6 +106,18 @@ def weights(found: GateStudy, by: Labels) -> Section:
             ]
         ),
     )
+
+
+def _by_class(found: GateWeights, name: str) -> str:
+    """Say whether the rows of a gate differ, for the eye finds differences everywhere."""
+    gate = found[name]
+    low, high = float(np.nanmin(gate.by_class)), float(np.nanmax(gate.by_class))
+    start, end = wide_enough(gate.by_class)
+    flat = "These weights hardly differ. " if (start, end) != (low, high) else ""
+    shares = f"{gate.between:.1%} of what they vary lies between the classes"
+    if found.beyond_chance(gate):
+        return f"{flat}Rows that differ are weights that depend on the class: {shares}."
+    return f"{flat}Nothing shows that they depend on the class: {shares}, by chance it may be."
 
 
 def importance(found: GateImportance, by: Labels) -> Section:
@@ -114,6 +139,11 @@ def importance(found: GateImportance, by: Labels) -> Section:
     )
 
 
+def not_removed(why: str) -> Section:
+    """Say why no channels were taken away."""
+    return Section("importance", "Do the channels that they favour matter?", why, Html(""))
+
+
 def complexity(found: GateComplexity, by: Labels) -> Section:
     """Show correlations with three measures of the image."""
     gates = len({row.gate for row in found.rows})
@@ -128,14 +158,16 @@ def complexity(found: GateComplexity, by: Labels) -> Section:
         )
         for measure, said in SAID.items()
     )
+    known = any(math.isfinite(row.r) for row in found.rows)
     return Section(
         "complexity",
         "Do they work harder on busy images?",
-        "Three measures of how much there is to see, against what a gate does. One interval in "
-        "twenty excludes zero by chance alone.",
+        "Three measures of how much there is to see in an image, against three of a gate: "
+        + "; ".join(f"{does}, {said}" for does, said in DOES.items())
+        + ". The charts show the distance. One interval in twenty excludes zero by chance alone.",
         join(
             [
-                grid(*drawn),
+                grid(*drawn) if known else paragraph(FLAT),
                 details("In figures", verbatim(found.table(), label="Correlations by gate")),
             ]
         ),
