@@ -131,6 +131,9 @@ def test_features_take_their_examples_from_the_data(
     status, _, _ = plusx(*words, "--data", photos)
     assert status == 0 and "those it answers to least" in page.read_text()
     assert (saved / "explain" / "features-filters.png").is_file()
+    assert plusx(*words, "--unit", "stages.1.0")[0] == 0
+    names = [path.name for path in (saved / "explain").glob("features-stages*.png")]
+    assert names and all(name.startswith("features-stages.1.0.unit-") for name in names)
 
 
 def test_a_network_is_found_with_how_it_takes_images(saved: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from explain_samples import SPEC, decided, images
 from plusx import InputError, create
-from plusx.explain import Attribution, decide, grad_cam, read_images, split
+from plusx.explain import Attribution, decide, features, grad_cam, read_images, split
 from plusx.explain.address import addressed
 from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL, method
 
@@ -132,6 +132,8 @@ def test_a_network_that_is_one_unit_has_a_name_for_it() -> None:
     assert "Grad-CAM at the whole network" in found.main.maps.table()
     firsts = [way["ways"][0]["half_of_it_behind"] for way in found.to_json()["images"]]
     assert found.table().count("the whole network") == firsts.count("")
+    channels = features(_OneUnit(), images(), images(), channels=1, steps=1)
+    assert [layer for layer, _ in channels.excited.at] == ["stem", "conv"]
 
 
 def test_a_network_without_maps_is_explained_by_its_pixels() -> None:

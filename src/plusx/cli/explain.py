@@ -86,6 +86,7 @@ def explain(
     from plusx.cli.subject import subject
     from plusx.doctor.target import Asked
     from plusx.explain import decide, read_images
+    from plusx.explain.address import addressed
     from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL
     from plusx.files import write_text
     from plusx.report.explain import build
@@ -118,7 +119,10 @@ def explain(
             notes=found.notes,
             tell=lambda what: advance(1, what),
         )
-    looked = _features(found, shown, images, unit or [], reporter) if features else None
+    looked = None
+    if features:
+        layers = addressed(found.model, shown.x, unit or ())
+        looked = _features(found, shown, images, layers, reporter)
     page = folder / "explain.html"
     with replacing("explain", folder) as written:
         written += [*write(folder, decision, looked), page]
@@ -133,7 +137,7 @@ def _features(
     found: "Subject",
     shown: "Images",
     images: tuple[Path, ...],
-    layers: list[str],
+    layers: tuple[str, ...],
     reporter: ConsoleReporter,
 ) -> "Features":
     from plusx.cli.subject import POOL, pool_of

@@ -97,7 +97,20 @@ def _three(model: nn.Module, x: Tensor) -> list[str]:
     maps = [name for name, value in values.items() if as_map(value, seen.size) is not None]
     # several joins of one module are numbered: together they are the module
     found = [name.partition(":")[0] for name in maps[: maps.index(last) + 1]]
-    found = [name for name in dict.fromkeys(found) if name in modules]
+    found = [name for name in dict.fromkeys(found) if name and name in modules]
+    found = found or _convolutions(model, x)
     if not found:
-        raise InputError("no unit of the network is a module of its own; name layers by address")
+        raise InputError(
+            "the network has no unit and no convolution that is a module of its own and gives a "
+            "map; name layers by address"
+        )
     return [found[place] for place in spread(len(found), 3)]
+
+
+def _convolutions(model: nn.Module, x: Tensor) -> list[str]:
+    """Return those that give maps: of a network that is one unit as a whole."""
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    with still(model):
+        seen = passed(model, x[:1], None, names)
+    outputs = seen.tape.outputs
+    return [n for n in names if n in outputs and as_map(outputs[n], seen.size) is not None]
