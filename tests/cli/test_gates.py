@@ -77,6 +77,7 @@ def test_json_has_the_figures_of_every_gate(plusx: Run, tmp_path: Path) -> None:
         (["gates", "resnet8", "--data", "digits"], "no gate"),
         ([*NET, "--gate", "stages.0.0.unit.transform.gat"], "stages.0.0.unit.transform.gate"),
         ([*NET[:-1], "1"], "count is 1"),
+        (["gates", "."], "holds no trained network; give a run folder"),
         ([*NET, "--arg", "attention"], "expected NAME=VALUE"),
     ],
 )

@@ -149,7 +149,7 @@ def test_a_saved_model_is_examined_on_what_it_was_trained_on(trained: Path, tmp_
     assert target(str(tmp_path / "m")).material.x.shape == (16, 3, 32, 32)
     with pytest.raises(InputError, match="holds a network; leave it out"):
         target(str(trained), Asked(num_classes=3))
-    with pytest.raises(InputError, match="is no saved model"):
+    with pytest.raises(InputError, match="holds no trained network"):
         target(str(tmp_path))
 
 

@@ -20,6 +20,7 @@ from plusx.report.gates import build
 from plusx.report.gates.findings import findings, sentence
 from plusx.report.gates.labels import labels
 from plusx.report.gates.pngs import write
+from plusx.report.gates.sections import shown_weights
 from plusx.report.gates.where import strip
 
 
@@ -127,6 +128,14 @@ def test_heavy_channels_matter_by_the_interval(
     said = titles(replace(found, importance=one))
     (title,) = (each for each in said if "heavy channels" in each.lower())
     assert title.endswith(wanted.replace("NAME", name))
+
+
+def test_weights_that_never_change_are_said_to_be_the_same() -> None:
+    found = studied()
+    rows = tuple(replace(gate, std=0 * gate.std) for gate in found.weights.gates)
+    same = build(replace(found, weights=replace(found.weights, gates=rows)))
+    said = "They are the same for every image."
+    assert same.count(said) == len(shown_weights(found)) > build(found).count(said)
 
 
 def test_every_gate_of_a_chart_has_its_label() -> None:

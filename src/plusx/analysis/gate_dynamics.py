@@ -69,7 +69,7 @@ class GateDynamics:
             ))  # fmt: skip
         title = f"{self.accuracy:.2%} of {self.count:,} images are right with the gates as they are"
         words = [
-            "varies: deviation of the weights over images, of their size; points lost: of accuracy;",
+            "varies: deviation of the weights over images, of their size; points lost: accuracy;",
             "flips: images called otherwise; logits: their change, of their own deviation",
         ]
         return "\n".join([title, "", *aligned(lines, total=1), "", *words])

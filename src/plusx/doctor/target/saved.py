@@ -27,6 +27,11 @@ def saved(path: Path, asked: Asked, reporter: Reporter) -> Target:
     for option in ("num_classes", "in_channels", "arguments", "weights"):
         if getattr(asked, option):
             raise InputError(f"{option} is given, but {path} holds a network; leave it out")
+    if not (path / "config.json").is_file():
+        raise InputError(
+            f"{path} holds no trained network; give a run folder that `plusx train` made, or the "
+            "model folder inside it"
+        )
     is_run = (path / "config.json").is_file() and not (path / "model.safetensors").is_file()
     if not is_run:
         return _model(path, asked)

@@ -39,6 +39,8 @@ __all__ = [
 
 ROW = 16  # CSS pixels of a gate in a chart
 FLAT = "Every gate has the same weights for all images: there is nothing to correlate."
+SAME = 1e-6
+"""Deviation over images, of the greatest mean weight, that is rounding."""
 DRAWN = 4
 """Gates whose weights by class are drawn."""
 
@@ -111,6 +113,8 @@ def weights(found: GateStudy, by: Labels) -> Section:
 def _by_class(found: GateWeights, name: str) -> str:
     """Say whether the rows of a gate differ, for the eye finds differences everywhere."""
     gate = found[name]
+    if gate.std.max() <= SAME * np.abs(gate.mean).max():
+        return "They are the same for every image."
     low, high = float(np.nanmin(gate.by_class)), float(np.nanmax(gate.by_class))
     start, end = wide_enough(gate.by_class)
     flat = "These weights hardly differ. " if (start, end) != (low, high) else ""
