@@ -66,7 +66,9 @@ def gates(
     json_output
         Print the figures as JSON.
     """
+    from plusx.cli.subject import SEED
     from plusx.doctor.age import untrained
+    from plusx.doctor.chance import same_chance
     from plusx.doctor.target import Asked, target
     from plusx.explain.gate_study import STEPS, gate_study
     from plusx.files import write_text
@@ -78,7 +80,8 @@ def gates(
     warnings.simplefilter("ignore")  # of somebody's network
     asked = Asked(data=data, size=size, arguments=arguments(arg or []), weights=weights)
     reporter = ConsoleReporter()
-    found = target(network, asked, reporter=reporter)
+    with same_chance(seed=SEED):  # weights that are drawn are the same each time
+        found = target(network, asked, reporter=reporter)
     folder = folder_for("gates", network, found.name, out)
     spec, pixels, labels = _images(network, found.material, count)
     notes = []
