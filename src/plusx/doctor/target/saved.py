@@ -32,7 +32,7 @@ def saved(path: Path, asked: Asked, reporter: Reporter) -> Target:
             f"{path} holds no trained network; give a run folder that `plusx train` made, or the "
             "model folder inside it"
         )
-    is_run = (path / "config.json").is_file() and not (path / "model.safetensors").is_file()
+    is_run = not (path / "model.safetensors").is_file()
     if not is_run:
         return _model(path, asked)
     if not (path / "model").is_dir():
