@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plusx import InputError, create
-from plusx.analysis.streams import Streams, streams
+from plusx.analysis.stream_figures import Streams
+from plusx.analysis.streams import streams
 from plusx.branch.streams import joined
 from plusx.doctor.budget import Budget
 from plusx.doctor.check import Check, ask
@@ -21,8 +22,8 @@ from plusx.doctor.streams import CHECKS
 from plusx.parts.colour import Brightness, Colour
 from plusx.report.streams import streams as section
 from plusx.zoo import Network
-from plusx.zoo.dual_stream import Stream, beside
 from plusx.zoo.resnet import resnet_cifar
+from plusx.zoo.streams import Stream, beside
 
 X = torch.randn(12, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(12) % 3  # the fourth class has no image

@@ -15,8 +15,8 @@ from plusx.parts.colour import REC_601, Brightness, Colour, weights_of_normalise
 from plusx.train.cut import chain
 from plusx.train.recompute import RecomputingNetwork, _kept, segments
 from plusx.zoo import Network
-from plusx.zoo.dual_stream import Stream, beside, halves
 from plusx.zoo.resnet import resnet_cifar
+from plusx.zoo.streams import Stream, beside, halves
 
 
 def small(**options: object) -> Network:

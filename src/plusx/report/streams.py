@@ -1,6 +1,6 @@
 """Section: what each stream of the network adds to its answers."""
 
-from plusx.analysis.streams import Streams
+from plusx.analysis.stream_figures import Streams
 from plusx.report.blocks import details, paragraph, table
 from plusx.report.figures import figure
 from plusx.report.markup import join, tag

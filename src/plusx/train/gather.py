@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from plusx.analysis.streams import Streams, streams
+from plusx.analysis.stream_figures import Streams
+from plusx.analysis.streams import streams
 from plusx.analysis.summary import Summary, summary
 from plusx.data import batches, centre, normalise
 from plusx.train.choose import build
@@ -15,7 +16,7 @@ from plusx.train.seeds import generator_for
 from plusx.train.setup import Setup
 from plusx.train.state import Progress
 from plusx.train.step import altered
-from plusx.zoo.dual_stream import halves
+from plusx.zoo.streams import halves
 
 __all__ = ["gather"]
 

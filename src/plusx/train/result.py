@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plusx.analysis.evaluation import Evaluation
 from plusx.analysis.signal import Signal
-from plusx.analysis.streams import Streams
+from plusx.analysis.stream_figures import Streams
 from plusx.analysis.summary import Summary
 from plusx.train.config import TrainConfig
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from plusx.analysis.streams import Streams, streams
+from plusx.analysis.stream_figures import Streams
+from plusx.analysis.streams import streams
 from plusx.branch.streams import Added
 from plusx.doctor.finding import Chart, Finding
 from plusx.doctor.patient import Patient
-from plusx.zoo.dual_stream import halves
+from plusx.zoo.streams import halves
 
 __all__ = ["gradient", "say", "total"]
 
