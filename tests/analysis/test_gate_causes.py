@@ -69,7 +69,11 @@ def test_rank_correlation_is_scipys_and_its_interval_covers() -> None:
     assert rank_correlation(one, other)[0] == pytest.approx(spearmanr(one, other).statistic)
     assert math.isnan(rank_correlation(one, np.ones(40))[0])
     assert rank_correlation(one[:3], other[:3])[1:] == (-1, 1)
-    assert rank_correlation(one, np.exp(one)) == (pytest.approx(1),) * 3
+    r, low, high = rank_correlation(one, -np.exp(one))
+    assert (r, low, high) == (pytest.approx(-1), r, pytest.approx(-0.999, abs=1e-3))
+    few = np.arange(4.0)
+    _, low, high = rank_correlation(few, few[[0, 1, 3, 2]])  # one pair changes places: r = 0.8
+    assert rank_correlation(few, few) == pytest.approx((1, low, 1)) and -0.83 < low < high < 1
     rng, covered = np.random.default_rng(1), 0
     truth = 6 / math.pi * math.asin(0.5 / 2)  # Spearman's of a normal pair with Pearson's 0.5
     for _ in range(500):

@@ -121,8 +121,8 @@ def complexity(images: Tensor) -> dict[str, NDArray[np.float64]]:
 
     All are brought to 0..255 by the least and the greatest value of the whole set, and are grey
     (the mean of their channels). "edges": the share of places whose Sobel gradient is above an
-    eighth of the greatest that there can be; "entropy": of the histogram of 256 greys, in bits;
-    "size": bytes as PNG, over the pixels.
+    eighth of that of an upright edge from black to white; "entropy": of the histogram of 256 greys,
+    in bits; "size": bytes as PNG, over the pixels.
     """
     if images.dim() != 4 or min(images.shape) < 1:
         raise InputError(f"images are {tuple(images.shape)}, expected (N, channels, height, width)")
@@ -165,7 +165,8 @@ def rank_correlation(
     """Return Spearman's r with its 95% interval, by Fisher's z; NaN where one of them is flat.
 
     The variance of z is (1 + r^2 / 2) / (n - 3): Bonett and Wright 2000, "Sample size requirements
-    for estimating Pearson, Kendall and Spearman correlations".
+    for estimating Pearson, Kendall and Spearman correlations". At 1 z is infinite: there the
+    interval is that of the largest r below 1, 1 - 12 / (n^3 - n), and ends at 1.
     """
     from scipy.stats import rankdata
 
@@ -174,7 +175,8 @@ def rank_correlation(
     r = float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
     if len(one) <= 3:
         return r, -1.0, 1.0  # of three pairs the interval is everything
-    if abs(r) >= 1 - 1e-12:
-        return r, r, r
-    half = 1.96 * math.sqrt((1 + r * r / 2) / (len(one) - 3))
-    return r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
+    most = 1 - 12 / (len(one) ** 3 - len(one))
+    near = min(max(r, -most), most)
+    half = 1.96 * math.sqrt((1 + near * near / 2) / (len(one) - 3))
+    low, high = (math.tanh(math.atanh(near) + sign * half) for sign in (-1, 1))
+    return r, min(r, low), max(r, high)

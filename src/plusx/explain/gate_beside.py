@@ -40,11 +40,14 @@ class Beside:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95% interval of the mean, by the normal distribution; NaN for fewer than two."""
+        """The 95% interval of the mean, by Student's t; NaN for fewer than two."""
+        from scipy.stats import t
+
         known = self.r[np.isfinite(self.r)]
         if len(known) < 2:
             return math.nan, math.nan
-        half = 1.96 * float(known.std(ddof=1)) / math.sqrt(len(known))
+        error = float(known.std(ddof=1)) / math.sqrt(len(known))
+        half = float(t.ppf(0.975, len(known) - 1)) * error
         return self.mean - half, self.mean + half
 
     def to_json(self) -> dict[str, Any]:

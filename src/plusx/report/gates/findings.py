@@ -101,7 +101,8 @@ def _places(found: GateStudy, by: Labels) -> Finding | None:
     if high < 0:
         title = "The last gate of places turns down what the answer rests on"
         return Finding("warning", title, figures)
-    return Finding("note", "The last gate of places looks elsewhere than the answer", figures)
+    title = "Nothing shows that the last gate of places looks where the answer comes from"
+    return Finding("note", title, figures)
 
 
 def _channels(found: GateStudy, by: Labels) -> Finding | None:
