@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from plusx import InputError, create
 from plusx.analysis.stream_figures import Streams
 from plusx.analysis.streams import streams
-from plusx.branch.streams import joined
+from plusx.branch.streams import Added, joined
 from plusx.doctor.budget import Budget
 from plusx.doctor.check import Check, ask
 from plusx.doctor.finding import Finding
@@ -108,7 +108,7 @@ def test_it_leaves_no_trace_also_where_it_raises() -> None:
     grads = [p.grad.clone() for p in model.parameters()]
     state = torch.get_rng_state()
     streams(model, X, Y)
-    with pytest.raises(IndexError):
+    with pytest.raises(InputError, match="labels go from 10 to 12, expected 0 to 3"):
         streams(model, X, Y + 10)
     assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
     assert all(torch.equal(a, p.grad) for a, p in zip(grads, model.parameters()))
@@ -146,7 +146,34 @@ def test_the_report_shows_them() -> None:
     assert shown.name == "streams" and "exactly the sum" in shown.body
     assert "&lt;ape&gt;" in shown.body and "<ape>" not in shown.body
     differs = section(replace(found_on(), difference=0.25))
-    assert "differ by up to 0.25" in differs.body
+    assert "differ by up to 0.25" in differs.body and "though they are added" in differs.body
+    meet = section(replace(found_on(), difference=0.25, added=False))
+    assert "the streams meet before the last layer" in meet.body
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_logits_of_bf16_add_up_and_nan_is_nan(broken: bool) -> None:
+    model = together(*networks()).bfloat16()
+    if broken:
+        nn.init.constant_(model.get_submodule("head.streams.l.linear").bias, math.nan)
+    found = streams(model, X.bfloat16(), Y)
+    assert found.together.isnan().any() == broken
+    assert found.added and found.difference == 0.0
+
+
+def test_only_streams_added_as_logits_add_up() -> None:
+    features = beside(
+        {n: Stream(v, w) for n, v, w in zip("ab", (Colour(), Brightness()), networks())},
+        fusion=Added(),
+    )
+    assert not streams(features, X, Y).added
+    assert "streams.sum" not in seen_in(features)
+
+
+def test_one_image_has_no_gradients() -> None:
+    model = together(*networks())
+    found = streams(model, X[:1, :, :1, :1], Y[:1])  # one place a channel, which a norm refuses
+    assert [(s.gradient, s.at_stem) for s in found.streams] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize(
@@ -156,6 +183,7 @@ def test_the_report_shows_them() -> None:
         (lambda: streams(together(*networks()), X, Y[:3]), "12 images and 3 labels"),
         (lambda: streams(together(*networks()), X[:0], Y[:0]), "0 images"),
         (lambda: found_on(("cat",)), "1 names of classes for 4 logits"),
+        (lambda: streams(together(*networks()), X, Y - 1), "labels go from -1 to 1"),
     ],
 )
 def test_wrong_calls_say_what_is_right(call: object, words: str) -> None:
@@ -180,6 +208,19 @@ def test_the_doctor_finds_healthy_streams_fine_and_is_silent_where_there_are_non
     assert all(isinstance(check, Check) for check in CHECKS)
 
 
+class Scaled(nn.Module):
+    """y = a `factor` of body(x)."""
+
+    def __init__(self, body: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.body = body
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.factor * self.body(x)
+        return y
+
+
 class Cut(nn.Module):
     """y = body(x), a `factor` of it, without a gradient."""
 
@@ -198,6 +239,12 @@ def test_the_doctor_names_a_stream_that_is_cut_off_or_has_no_say() -> None:
     grey.head = Cut(grey.head, 1.0)
     seen = seen_in(together(colour, grey))["streams.gradient"]
     assert (seen.verdict, seen.cause, seen.place) == ("wrong", "stream cut off", "stem.l")
+    for factor in (0.0, math.nan):
+        colour, grey = networks()
+        for network in (colour, grey):
+            network.head = Scaled(network.head, factor)
+        seen = seen_in(together(colour, grey))["streams.gradient"]
+        assert (seen.verdict, seen.cause) == ("wrong", "stream cut off")
     colour, grey = networks()
     grey.head = Cut(grey.head, 1e-4)
     seen = seen_in(together(colour, grey))["streams.share"]

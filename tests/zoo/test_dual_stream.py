@@ -248,7 +248,10 @@ def test_other_networks_have_no_halves() -> None:
     assert halves(create("resnet8", num_classes=4)) is None and halves(nn.Linear(2, 2)) is None
     found = halves(small())
     assert found is not None and found.names == ("rgb", "l")
-    assert isinstance(found.after[0], Added)
+    assert isinstance(found.after[0], Added) and found.added
+    headless = small()
+    headless.head = nn.Identity()
+    assert halves(headless) is None  # the fusion was in the head
 
 
 def test_what_cannot_be_set_side_by_side_is_refused() -> None:
@@ -264,6 +267,11 @@ def test_what_cannot_be_set_side_by_side_is_refused() -> None:
         small(fusion=joined(64, 2), after=4)
     with pytest.raises(InputError, match="leave `after` out"):
         small(after=2)
+    for other in (1, 5):
+        streams = {"a": Stream(Colour(), one), "b": Stream(Colour(), build(num_classes=other))}
+        with pytest.raises(InputError, match="expected as many of each"):
+            beside(streams)
+        beside(streams, fusion=joined(64, 2))  # the answer is that of the first head
 
 
 @pytest.mark.parametrize(
@@ -279,6 +287,12 @@ def test_what_cannot_be_set_side_by_side_is_refused() -> None:
 def test_wrong_options_are_refused(options: dict[str, object], words: str) -> None:
     with torch.device("meta"), pytest.raises(InputError, match=words):
         create("dualstream_resnet18", **options)
+
+
+def test_green_may_weigh_nothing() -> None:
+    model = create("dualstream_mlp", red=0.9, blue=0.1)  # 1 - 0.9 - 0.1 is no zero
+    (view,) = (m for m in model.modules() if isinstance(m, Brightness))
+    assert (view.red, view.blue) == (0.9, 0.1)
 
 
 @pytest.mark.parametrize("fusion", [None, "gate"])

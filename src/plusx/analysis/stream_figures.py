@@ -24,7 +24,8 @@ class StreamFigures:
     is its part in the sum of all streams' absolute such values, `by_class` the same over the images
     of a class (None where there are none). `alone` and `silenced` are the accuracy of the stream
     alone and of all others without it. `gradient` is the norm of the gradient of all its
-    parameters in one training pass, `at_stem` that of its stem's; None where none of them learns.
+    parameters in one training pass, `at_stem` that of its stem's; None where none of them learns,
+    and of one image.
     """
 
     name: str
@@ -42,13 +43,15 @@ class StreamFigures:
 class Streams:
     """All streams of a network, on `images` images; `accuracy` is that of all together.
 
-    `difference` is the largest |together - sum of alone| over all logits: 0.0 where the streams are
-    added as logits. `together` and each of `alone` are logits, (B, num_classes), on the CPU.
+    `added` tells whether the streams are added as logits. `difference` is the largest
+    |together - sum of alone| over all logits: 0.0 where they are. `together` and each of `alone`
+    are logits, (B, num_classes), on the CPU.
     """
 
     images: int
     classes: tuple[str, ...]
     accuracy: float
+    added: bool
     difference: float
     streams: tuple[StreamFigures, ...]
     together: Tensor
@@ -60,6 +63,7 @@ class Streams:
             "images": self.images,
             "classes": list(self.classes),
             "accuracy": self.accuracy,
+            "added": self.added,
             "difference": self.difference,
             "streams": [
                 {**vars(stream), "by_class": list(stream.by_class)} for stream in self.streams

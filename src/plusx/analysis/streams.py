@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from plusx.analysis.labels import known
 from plusx.analysis.stream_figures import StreamFigures, Streams
 from plusx.analysis.untouched import untouched
-from plusx.branch.streams import Beside
+from plusx.branch.streams import Added, Beside
 from plusx.errors import InputError
 from plusx.zoo.streams import Halves, halves
 
@@ -22,9 +23,10 @@ def streams(
     """Take the streams of `model` apart: each alone, each silenced, and the gradient of each.
 
     `images` as the network takes them, `labels` (B,), `classes` their names. Logits are those of
-    evaluation mode, gradients those of cross-entropy in training mode. A stream is silenced by
-    zeros where the streams meet: of logits it is then left out. The model is left as it was.
-    Raises `InputError` for a network without streams.
+    evaluation mode, gradients those of cross-entropy in training mode; one image has none, since
+    norms over a batch take two. A stream is silenced by zeros where the streams meet: of logits it
+    is then left out. The model is left as it was. Raises `InputError` for a network without
+    streams.
     """
     parts = halves(model)
     if parts is None:
@@ -36,8 +38,11 @@ def streams(
     with untouched(model):
         model.eval()
         with torch.no_grad():
-            together = model(images).float()
+            together = model(images)
+            labels = known(labels, together.shape[1])
             alone, silenced = _apart(parts, images)
+        difference = _difference(together, Added()(tuple(alone)))
+        together, alone = together.float(), [logits.float() for logits in alone]
         gradients = _gradients(model, parts.names, images, labels)
     true = torch.stack([_of_truth(logits, labels) for logits in alone])  # (streams, B)
     sizes = true.abs()
@@ -60,14 +65,12 @@ def streams(
         )
         for s, name in enumerate(parts.names)
     )
-    summed = alone[0]
-    for logits in alone[1:]:
-        summed = summed + logits
     return Streams(
         images=len(images),
         classes=names,
         accuracy=_accuracy(together, labels),
-        difference=float((together - summed).abs().max()),
+        added=parts.added,
+        difference=difference,
         streams=found,
         together=together.cpu(),
         alone=tuple(logits.cpu() for logits in alone),
@@ -84,7 +87,13 @@ def _apart(parts: Halves, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         alone.append(_run(parts.after, tuple(x if s == own else zero for s, (x, zero) in pairs)))
         rest = tuple(zero if s == own else x for s, (x, zero) in pairs)
         silenced.append(_run(parts.after, rest))
-    return [logits.float() for logits in alone], [logits.float() for logits in silenced]
+    return alone, silenced
+
+
+def _difference(together: Tensor, summed: Tensor) -> float:
+    """Return the largest |together - summed|, in the type they have; NaN is no other than NaN."""
+    same = (together == summed) | (together.isnan() & summed.isnan())
+    return float((together.float() - summed.float()).abs().masked_fill(same, 0).max())
 
 
 def _run(chain: Sequence[nn.Module], x: Tensor | tuple[Tensor, ...]) -> Any:
@@ -97,6 +106,8 @@ def _gradients(
     model: nn.Module, names: Sequence[str], images: Tensor, labels: Tensor
 ) -> list[tuple[float | None, float | None]]:
     """Return the norm of the gradient of each stream's parameters, and of its stem's."""
+    if len(images) < 2:
+        return [(None, None)] * len(names)
     model.train()
     with torch.enable_grad():
         logits = model(images)

@@ -34,7 +34,8 @@ def streams(found: Streams) -> Section:
         "a stream is right by itself, silenced how often the others are without it. Its logit is "
         "the score that it gives the true class, over the mean of all classes, its share the part "
         "of that in the sum of all streams. The gradient says how strongly its weights are pulled "
-        "in one training pass, at stem those of its first layer (- where none learns).",
+        "in one training pass, at stem those of its first layer (- where none learns, or of one "
+        "image).",
         join(
             [
                 paragraph(_sum(found), " ", _most(found)),
@@ -52,11 +53,16 @@ def _named(name: str) -> str:
 
 def _sum(found: Streams) -> str:
     of = f"On {count(found.images, 'validation image')}"
-    if found.difference == 0:
+    if found.added and found.difference == 0:
         return f"{of} the logits are exactly the sum of the streams' (difference 0.0)."
+    why = (
+        "though they are added: a stream looks at another"
+        if found.added
+        else "the streams meet before the last layer, and shares are a guide only"
+    )
     return (
         f"{of} the logits differ by up to {number(found.difference)} from the sum of what each "
-        "stream gives alone: the streams meet before the last layer, and shares are a guide only."
+        f"stream gives alone: {why}."
     )
 
 

@@ -50,10 +50,11 @@ def dual_stream(
     count = len(widths) if after is None else after
     if fusion is not None and count > len(widths):
         raise InputError(f"after is {count}, and the streams have {len(widths)} stages")
+    green = max(1 - red - blue, 0.0)  # 1 - 0.9 - 0.1 is below 0, by a rounding
     made = {
         "rgb": Stream(Colour(), network(num_classes=num_classes, in_channels=3)),
         "l": Stream(
-            Brightness((red, 1 - red - blue, blue)), network(num_classes=num_classes, in_channels=1)
+            Brightness((red, green, blue)), network(num_classes=num_classes, in_channels=1)
         ),
     }
     joint = None if fusion is None else fusion(widths[count - 1], len(made))

@@ -38,7 +38,7 @@ def beside(
     Without `fusion` their logits are added. With it, features are joined `after` so many stages
     (all, by default), and the stages and the head above are the first stream's. Networks of other
     numbers of stages can be joined after all of them. Raises `ValueError` for fewer than two
-    streams, one network in two places, or a stage that there is not.
+    streams, one network in two places, a stage that there is not, or logits of other numbers.
 
     >>> from plusx.parts.colour import Brightness, Colour
     >>> from plusx.zoo.resnet import resnet18, resnet_cifar
@@ -68,6 +68,9 @@ def beside(
         stages.add_module(str(number), Beside(dict(zip(names, row, strict=True))))
     head: nn.Module = networks[0].head
     if fusion is None:
+        widths = {name: _logits(stream.network) for name, stream in streams.items()}
+        if len(set(widths.values()) - {None}) > 1:
+            raise InputError(f"the streams give {widths} logits; expected as many of each, to add")
         heads = Beside({name: stream.network.head for name, stream in streams.items()})
         head = parts.sequence(streams=heads, fusion=Added())
     else:
@@ -89,17 +92,30 @@ class Halves:
     before: tuple[nn.Module, ...]
     after: tuple[nn.Module, ...]
 
+    @property
+    def added(self) -> bool:
+        """Tell whether the answer is the sum of the streams' logits."""
+        return len(self.after) == 1 and isinstance(self.after[0], Added)
+
 
 def halves(model: nn.Module) -> Halves | None:
-    """Cut a network that `beside` made at its fusion; None for any other."""
+    """Cut a network that `beside` made at its fusion; None for any other, or where it is gone."""
     if not isinstance(model, Network) or not isinstance(model.stem, Beside):
         return None
     chain: list[nn.Module] = [model.stem]
     for part in (model.stages, model.head):
         chain += list(part.children()) if isinstance(part, nn.Sequential) else [part]
-    place = next(i for i, part in enumerate(chain) if isinstance(part, Fusion))
+    place = next((i for i, part in enumerate(chain) if isinstance(part, Fusion)), None)
+    if place is None:
+        return None
     names = tuple(name for name, _ in model.stem.named_children())
     return Halves(names, tuple(chain[:place]), tuple(chain[place:]))
+
+
+def _logits(network: Network) -> int | None:
+    """Return how many logits a network gives; None where its head ends in no linear map."""
+    *_, last = network.head.modules()
+    return last.out_features if isinstance(last, nn.Linear) else None
 
 
 def _rows(networks: Sequence[Network]) -> list[tuple[nn.Module, ...]]:

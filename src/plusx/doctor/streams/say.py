@@ -1,11 +1,11 @@
 """What each stream adds to the answer, and what gradient it gets: `analysis.streams`, judged."""
 
 from collections.abc import Iterator
+from math import inf, isfinite
 
 from plusx.analysis.stream_figures import Streams
 from plusx.analysis.streams import streams
-from plusx.branch.streams import Added
-from plusx.doctor.finding import Chart, Finding
+from plusx.doctor.finding import Chart, Finding, NotApplicable
 from plusx.doctor.patient import Patient
 from plusx.zoo.streams import halves
 
@@ -22,8 +22,7 @@ _MEASURED = "54 healthy networks of two streams before training:"
 def total(patient: Patient) -> Iterator[Finding]:
     """Hold the logits against the sum of those of each stream alone."""
     found = _found(patient)
-    parts = halves(patient.model)
-    if found is None or parts is None or not isinstance(parts.after[0], Added):
+    if found is None or not found.added:
         return  # streams that meet earlier are not a sum
     wrong = found.difference != 0.0
     yield Finding(
@@ -47,13 +46,19 @@ def gradient(patient: Patient) -> Iterator[Finding]:
     found = _found(patient)
     if found is None:
         return
+    if len(patient.x) < 2:
+        raise NotApplicable("there is one image, and norms over a batch take two")
     known = {s.name: s.gradient for s in found.streams if s.gradient is not None}
-    weak = [name for name, norm in known.items() if norm < CUT_OFF * max(known.values())]
+    most = max((norm for norm in known.values() if isfinite(norm)), default=0.0)
+    # all of them where none is above 0, and those that are no number
+    weak = [name for name, norm in known.items() if not CUT_OFF * most < norm < inf]
     words = ", ".join(f"{name} {norm:.3g}" for name, norm in known.items()) or "all are frozen"
     yield Finding(
         check="streams.gradient",
         verdict="wrong" if weak else "fine",
-        title="No gradient reaches a stream" if weak else "The gradient reaches every stream",
+        title="No gradient of use reaches a stream"
+        if weak
+        else "The gradient reaches every stream",
         figure=f"norm of the gradient: {words}",
         threshold=f"{CUT_OFF:g} of the largest; {_MEASURED} 0.32 and more",
         place=f"stem.{weak[0]}" if weak else "",
