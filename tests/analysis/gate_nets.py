@@ -39,6 +39,24 @@ class Place(nn.Module):
         return x.mul_(x.mean(1, keepdim=True) * self.scale)
 
 
+class Branches(nn.Module):
+    """logits = mean(a_1 x_1 + a_2 x_2), x_s = W_s x and a = softmax over s of V mean(x_1 + x_2).
+
+    Both branches lie in one tensor (B, 2, C, H, W), as in Li et al. 2019, "Selective kernel
+    networks".
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(3, 4, 1) for _ in range(2))
+        self.score = nn.Linear(4, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        both = torch.stack([conv(x) for conv in self.convs], 1)
+        weights = self.score(both.sum(1).mean((2, 3))).view(-1, 2, 4).softmax(1)
+        return (both * weights[..., None, None]).sum(1).mean((2, 3))
+
+
 class Means(nn.Module):
     """logits = the mean of each channel."""
 

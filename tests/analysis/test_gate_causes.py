@@ -131,6 +131,33 @@ def test_flow_is_plain_autograd_with_each_way_cut() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_flow_at_a_gate_of_what_another_has_left_is_split_where_both_look() -> None:
+    class Parallel(nn.Module):
+        """logits = mean(x c(x) p(x)), c the mean of each channel and p that of each place."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.scales = nn.Parameter(torch.tensor([1.5, -2.0]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            first = x * (x.mean((2, 3), keepdim=True) * self.scales[0])
+            return (first * (x.mean(1, keepdim=True) * self.scales[1])).mean((2, 3))
+
+    images, labels = torch.randn(5, 2, 3, 3), torch.tensor([0, 1, 1, 0, 1])
+    row = gate_flow(Parallel(), images, labels).rows[1]
+
+    def gradient(by_weights: bool) -> float:
+        x = images.clone().requires_grad_()
+        value, look = (x.detach(), x) if by_weights else (x, x.detach())
+        left = value * (value.mean((2, 3), keepdim=True) * 1.5)
+        logits = (left * (look.mean(1, keepdim=True) * -2)).mean((2, 3))
+        (found,) = torch.autograd.grad(F.cross_entropy(logits, labels), x)
+        return _norm(found)
+
+    assert row.direct == pytest.approx(gradient(False), rel=1e-4)
+    assert row.weights == pytest.approx(gradient(True), rel=1e-4) and row.weights > 0.01
+
+
 def test_flow_of_a_network_of_ours_and_without_a_unit() -> None:
     model = create("resnet8", num_classes=10, attention="se")
     found = gate_flow(model, torch.randn(4, 3, 8, 8), torch.arange(4))

@@ -13,6 +13,9 @@ from torch import nn
 
 from plusx import InputError, create
 from plusx.analysis.gate_dynamics import gate_dynamics, paired_interval
+from plusx.analysis.gate_flow import gate_flow
+from plusx.analysis.gate_importance import gate_importance
+from plusx.analysis.gate_learning import gate_learning
 from plusx.analysis.gate_maps import gate_maps
 from plusx.analysis.gate_moments import Moments
 from plusx.analysis.gate_weights import ChannelWeights, GateWeights, gate_weights
@@ -113,6 +116,13 @@ def test_wrong_inputs_are_refused() -> None:
     model = nn.Sequential(ByMean(1.0, 1.0), Means())
     with pytest.raises(InputError, match="4 images have labels"):
         gate_weights(model, IMAGES, LABELS[:2])
+    for question in (gate_flow, gate_importance):
+        with pytest.raises(InputError, match="labels go from 1 to 2, expected 0 to 1"):
+            question(model, IMAGES, LABELS + 1)
+    with pytest.raises(InputError, match="labels go from -1 to 0, expected 0 or more"):
+        gate_weights(model, IMAGES, LABELS - 1)
+    with pytest.raises(InputError, match="labels go from 1 to 2, expected 0 to 1"):
+        gate_learning({"a": model}, IMAGES, LABELS + 1, steps=1, batch=4)
     with pytest.raises(InputError, match="1 classes are named"):
         gate_weights(model, IMAGES, LABELS, classes=("a",))
     with pytest.raises(InputError, match="has no gate"):

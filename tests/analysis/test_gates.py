@@ -2,10 +2,13 @@
 
 import pytest
 import torch
-from gate_nets import ByMean, Means, No, Place, in_unit
+from gate_nets import Branches, ByMean, Means, No, Place, in_unit
 from torch import nn
 
-from plusx import InputError, create
+from plusx import InputError, Residual, create
+from plusx.analysis.gate_importance import gate_importance
+from plusx.analysis.gate_maps import gate_maps
+from plusx.analysis.gate_weights import gate_weights
 from plusx.analysis.gated_pass import by_place, seeing
 from plusx.analysis.gates import found_gates, gates, named
 from plusx.branch import BAM, ECA, SE
@@ -79,7 +82,48 @@ def test_a_gate_named_by_its_unit_and_numbered() -> None:
             x = x * (x.mean((2, 3), keepdim=True) * self.a)
             return x * (x.mean((2, 3), keepdim=True) * self.a)
 
-    assert [g.name for g in gates(Twice(), torch.zeros(1, 2, 4, 4))] == [":1", ":2"]
+    found = gates(Twice(), torch.zeros(1, 2, 4, 4))
+    assert [g.name for g in found] == ["(network):1", "(network):2"]
+    made = gates(nn.Sequential(Residual(Twice())), torch.zeros(1, 2, 4, 4))
+    assert [(g.name, g.unit) for g in made] == [("0.transform:1", "0"), ("0.transform:2", "0")]
+
+
+def test_the_second_use_of_a_gate_is_not_in_the_unit_of_the_first() -> None:
+    shared = SE(2)
+    blocks = (Residual(nn.Sequential(nn.Conv2d(2, 2, 1), shared)) for _ in range(2))
+    found = gates(nn.Sequential(*blocks), torch.zeros(1, 2, 4, 4))
+    assert {g.module for g in found} == {shared.weigh}
+    assert [g.unit for g in found] == ["0", ""]
+
+
+def test_places_are_places_where_the_map_has_shrunk_to_one() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 1), Place(), ByMean(1.0, 2.0), Means())
+    assert [g.kind for g in gates(model, torch.rand(2, 3, 1, 1))] == ["spatial", "channel"]
+    one = nn.Sequential(ByMean(1.0), Means())
+    assert [g.kind for g in gates(one, torch.rand(2, 1, 4, 4))] == ["channel"]
+
+
+def test_branches_in_one_tensor_are_no_channels() -> None:
+    model, images = Branches(), torch.rand(4, 3, 4, 4)
+    (gate,) = gates(model, images)
+    assert (gate.name, gate.kind, gate.module) == ("(network)", "other axes", model)
+    assert len(gate_weights(model, images, torch.arange(4))["(network)"].mean) == 1
+    assert gate_maps(model, images).maps == {}
+    with pytest.raises(InputError, match="weighs other axes, expected one that weighs channels"):
+        gate_importance(model, images, torch.arange(4))
+
+
+def test_groups_among_the_images_are_refused() -> None:
+    class Grouped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = ByMean(1.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.gate(x.flatten(0, 1)[:, None]).mean((2, 3)).view(x.shape[:2])
+
+    with pytest.raises(InputError, match="weights come in 8 rows for 4 images"):
+        gate_weights(Grouped(), torch.rand(4, 2, 3, 3), torch.arange(4))
 
 
 def test_the_right_gate_is_asked_for() -> None:

@@ -16,6 +16,7 @@ from plusx.analysis.gate_flow import gate_flow
 from plusx.analysis.gate_maps import gate_maps
 from plusx.analysis.gate_weights import gate_weights
 from plusx.analysis.summary import summary
+from plusx.branch import SE
 from plusx.data import normalise
 from plusx.explain import gate_study as module
 from plusx.explain import grad_cam
@@ -95,8 +96,10 @@ def test_what_is_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.left_out == why
     named = gate_study(gated("se"), pixels, labels, spec=SPEC, gate=gate)
     assert named.importance is not None and named.importance.gate == gate
-    places = gate_study(gated("hybrid-spatial"), pixels, labels, spec=SPEC)
-    assert "No gate weighs channels, so none are taken away." in places.notes
+    one = nn.Sequential(SE(1), nn.Flatten(), nn.Linear(144, 2))
+    for model in (gated("hybrid-spatial"), one):  # places, and one channel of one
+        found = gate_study(model, pixels, labels, spec=SPEC)
+        assert "No gate weighs channels, so none are taken away." in found.notes
 
 
 def test_a_unit_without_a_map_has_no_grad_cam() -> None:

@@ -13,6 +13,7 @@ from plusx.analysis.drawing import BLUE, ORANGE, every_row, new_axes, profile
 from plusx.analysis.gate_moments import batches
 from plusx.analysis.gated_pass import seeing
 from plusx.analysis.gates import found_gates, named
+from plusx.analysis.labels import known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +25,10 @@ __all__ = ["Flow", "GateFlow", "gate_flow"]
 class Flow:
     """L2 norms of gradients of the mean loss, over all images; None where there is no such way.
 
-    At the value that the gate weighs: `direct` came by the value, times the weights, `weights` by
-    the computation of the weights. At the input of the unit: `shortcut` and `transform`.
+    At what the weights are made of, which is the value that the gate weighs or, where a gate has
+    weighed that already, or a map was between, what the value is made of: `direct` came by the
+    value, times the weights, `weights` by the computation of the weights. At the input of the unit:
+    `shortcut` and `transform`.
     """
 
     gate: str
@@ -105,10 +108,12 @@ def gate_flow(model: nn.Module, images: Tensor, labels: Tensor, *, batch: int = 
         for x, y in cut:
             with torch.enable_grad():
                 seen = passes(x.detach().requires_grad_(), with_units=True)
-                loss = F.cross_entropy(seen.logits.float(), y, reduction="sum") / len(images)
+                logits = seen.logits.float()
+                classes = known(y, logits.shape[1])
+                loss = F.cross_entropy(logits, classes, reduction="sum") / len(images)
                 for gate in found:
                     name = gate.name
-                    ways = _split(loss, seen.values[name], seen.products[name], seen.raw[name])
+                    ways = _split(loss, seen.sources[name], seen.products[name], seen.raw[name])
                     if gate.unit in seen.joins:
                         ways += _at_unit(loss, *seen.joins[gate.unit])
                     before = squares.setdefault(name, [0.0] * len(ways))
@@ -122,13 +127,13 @@ def gate_flow(model: nn.Module, images: Tensor, labels: Tensor, *, batch: int = 
     return GateFlow(tuple(rows))
 
 
-def _split(loss: Tensor, value: Tensor, product: Tensor, weights: Tensor) -> list[float]:
-    """Return the squared norms of the gradient at the value, past the weights and through them."""
+def _split(loss: Tensor, source: Tensor, product: Tensor, weights: Tensor) -> list[float]:
+    """Return the squared norms of the gradient at the source, past the weights and through them."""
     by_product, by_weights = torch.autograd.grad(
         loss, (product, weights), retain_graph=True, allow_unused=True
     )
-    through = _through(weights, value, by_weights)
-    whole = _through(product, value, by_product)
+    through = _through(weights, source, by_weights)
+    whole = _through(product, source, by_product)
     return [_square(whole - through), _square(through)]
 
 

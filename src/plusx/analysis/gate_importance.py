@@ -16,6 +16,7 @@ from plusx.analysis.gate_complexity import rank_correlation
 from plusx.analysis.gate_moments import Moments, batches
 from plusx.analysis.gated_pass import GatedPass, by_channel, seeing
 from plusx.analysis.gates import found_gates, named
+from plusx.analysis.labels import known
 from plusx.errors import InputError
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _judged(
     loss, right, count = 0.0, 0, 0
     for x, y in cut:
         logits = passes(x, values={name: thin}).logits.float()
-        loss += float(F.cross_entropy(logits, y, reduction="sum"))
+        loss += float(F.cross_entropy(logits, known(y, logits.shape[1]), reduction="sum"))
         right += int((logits.argmax(1) == y).sum())
         count += len(y)
     return loss / count, right / count

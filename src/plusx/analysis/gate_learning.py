@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import log_if_wide, new_axes
 from plusx.analysis.gate_moments import batches
+from plusx.analysis.labels import known
 from plusx.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def _train(
     losses, gradients = [], []
     for places in order:
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(images[places]).float(), labels[places])
+        logits = model(images[places]).float()
+        loss = F.cross_entropy(logits, known(labels[places], logits.shape[1]))
         loss.backward()
         norms = [p.grad.float().norm() for p in learning if p.grad is not None]
         losses.append(float(loss.detach()))

@@ -100,18 +100,19 @@ def gate_maps(model: nn.Module, images: Tensor, *, batch: int = 64) -> GateMaps:
     """Show what the gates of `model` weigh, place by place, for each of images (N, C, H, W).
 
     The mean over channels where they differ; of a gate of pairs how much a place is heard, the mean
-    over those who hear it. The model is left as it was.
+    over those who hear it; a gate of other axes has no map. The model is left as it was.
     """
     if images.dim() != 4:
         raise InputError(f"images are {tuple(images.shape)}, expected (N, channels, height, width)")
     height, width = images.shape[2:]
     maps: dict[str, list[Tensor]] = {}
     with seeing(model) as passes, torch.no_grad():
-        units = {gate.name: gate.unit for gate in found_gates(passes, images)}
+        found = found_gates(passes, images)
+        units = {gate.name: gate.unit for gate in found if gate.kind != "other axes"}
         for x in images.split(batch):
             seen = passes(x)
-            for name, weights in seen.weights.items():
-                made = by_place(weights, seen.summed[name], height / width)
+            for name in units:
+                made = by_place(seen.weights[name], seen.summed[name], height / width)
                 if made is not None:
                     maps.setdefault(name, []).append(made.float().cpu())
     return GateMaps(

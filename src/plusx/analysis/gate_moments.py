@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from plusx.analysis.gated_pass import GatedPass, seeing
 from plusx.analysis.gates import Gate, found_gates, named
+from plusx.analysis.labels import known
 from plusx.errors import InputError
 
 __all__ = ["Moments", "batches", "moments", "moments_in", "shared_out"]
@@ -36,6 +37,11 @@ class Moments:
     def add(self, values: Tensor, labels: Tensor) -> None:
         """Take in values (B, ...) of the classes `labels` (B,)."""
         values = values.detach().double().cpu()
+        if len(values) != len(labels):
+            raise InputError(
+                f"weights come in {len(values)} rows for {len(labels)} images, expected one an "
+                "image: a gate of groups or windows that lie among the images cannot be measured"
+            )
         if self.first is None:
             self.first = values[0].clone()
             self.sums = torch.zeros(self.classes, *values.shape[1:], dtype=torch.float64)
@@ -85,7 +91,7 @@ def _beside(count: Tensor, like: Tensor) -> Tensor:
 
 
 def batches(images: Tensor, labels: Tensor, batch: int) -> list[tuple[Tensor, Tensor]]:
-    """Cut images (N, ...) and their labels (N,) into batches; a wrong size is refused."""
+    """Cut images (N, ...) and their labels (N,) into batches; what does not fit is refused."""
     if len(images) != len(labels) or not len(images) or labels.dim() != 1:
         raise InputError(
             f"{len(images)} images have labels {tuple(labels.shape)}, expected ({len(images)},) "
@@ -93,7 +99,7 @@ def batches(images: Tensor, labels: Tensor, batch: int) -> list[tuple[Tensor, Te
         )
     if batch < 1:
         raise InputError(f"a batch is {batch}, expected at least 1 image")
-    return list(zip(images.split(batch), labels.long().split(batch), strict=True))
+    return list(zip(images.split(batch), known(labels).split(batch), strict=True))
 
 
 def moments_in(

@@ -143,7 +143,8 @@ def gate_weights(
     """Measure what each gate of `model` weighs, over images (N, ...) of the classes labels (N,).
 
     The model is left as it was. `classes` names the classes, else they are numbered. A gate of
-    pairs of places has no weight a channel: its mean weight stands as that of one channel.
+    pairs of places, or of other axes, has no weight a channel: its mean weight stands as that of
+    one channel.
     """
     found, seen = moments(model, images, labels, batch=batch)
     count = int(labels.max()) + 1
@@ -156,8 +157,9 @@ def gate_weights(
 
 def _row(gate: Gate, seen: Moments, classes: int) -> ChannelWeights:
     def channels(weights: Tensor) -> NDArray[np.float64]:
-        flat = weights.flatten(1).mean(1, keepdim=True) if gate.kind == "pairs" else None
-        made: NDArray[np.float64] = (by_channel(weights) if flat is None else flat).numpy()
+        none = gate.kind in ("pairs", "other axes")
+        mean = weights.flatten(1).mean(1, keepdim=True) if none else by_channel(weights)
+        made: NDArray[np.float64] = mean.numpy()
         return made
 
     known = channels(seen.by_class)

@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from plusx.analysis.untouched import untouched
 from plusx.errors import InputError
 from plusx.graph import Gating, Join, Traced, gatings, joins, names, numbered, run, trace
+from plusx.graph.flow import Flow
 
-__all__ = ["Changes", "GatedPass", "Seen", "by_channel", "by_place", "seeing"]
+__all__ = ["ROOT", "Changes", "GatedPass", "Seen", "by_channel", "by_place", "seeing"]
+
+ROOT = "(network)"
+"""The address of what the network's own forward makes: for a person an empty one is none."""
 
 Changes = Mapping[str, Callable[[Tensor], Tensor]]
 """By the name of a gate, what is to be put in the place of a value of its."""
@@ -19,7 +23,7 @@ Changes = Mapping[str, Callable[[Tensor], Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One pass. Each of `values`, `weights` and `products` is by the name of the gate.
+    """One pass. Each of `values`, `weights`, `products`, `sources` is by the name of the gate.
 
     Weights have as many axes as the value: (B, C or 1, places or 1). `summed` is the axis of them
     that a matrix product sums over, None of a product place by place.
@@ -31,6 +35,8 @@ class Seen:
     raw: dict[str, Tensor]
     """The weights as they are in the graph, for gradients to go through."""
     products: dict[str, Tensor]
+    sources: dict[str, Tensor]
+    """What the weights are made of: the value, or what the value is made of, too."""
     summed: dict[str, int | None]
     joins: dict[str, tuple[Tensor, Tensor, Tensor]]
     """By the address of a residual unit: x, shortcut(x) and transform(x)."""
@@ -78,7 +84,8 @@ class GatedPass:
         instead = {opened.gates[name].weights: change for name, change in (weights or {}).items()}
         instead |= {opened.gates[name].value: change for name, change in (values or {}).items()}
         units = opened.units if with_units else {}
-        wanted = {n for g in opened.gates.values() for n in (g.value, g.weights, g.product)}
+        every = opened.gates.values()
+        wanted = {n for g in every for n in (g.value, g.weights, g.product, g.source)}
         wanted |= {n for j in units.values() for n in (j.x, j.shortcut, j.transform[0])}
         output, found = run(opened.traced, (images,), wanted, instead=instead)
         of = opened.gates.items()
@@ -88,6 +95,7 @@ class GatedPass:
             {name: _like(found[gate.weights], found[gate.value]) for name, gate in of},
             {name: found[gate.weights] for name, gate in of},
             {name: found[gate.product] for name, gate in of},
+            {name: found[gate.source] for name, gate in of},
             {name: gate.summed for name, gate in of},
             {n: (found[j.x], found[j.shortcut], found[j.transform[0]]) for n, j in units.items()},
         )
@@ -95,6 +103,13 @@ class GatedPass:
     def holders(self, images: Tensor) -> list[str]:
         """Return the addresses of the residual units that the graph shows."""
         return [join.holder for join in self._open(images).units.values()]
+
+    def stands_in(self, images: Tensor, gate: str, unit: str) -> bool:
+        """Tell whether the graph weighs between x and y of a residual unit at this address."""
+        opened = self._open(images)
+        product, flow = opened.gates[gate].product, Flow(opened.traced.module)
+        units = (join for join in opened.units.values() if join.holder == unit)
+        return any(product in flow.between(join.x, (join.y,)) for join in units)
 
     def _open(self, images: Tensor) -> _Opened:
         shape = tuple(images.shape)
@@ -104,7 +119,7 @@ class GatedPass:
             found = gatings(traced.module)
             self._opened[shape] = _Opened(
                 traced,
-                dict(zip(numbered([gate.holder for gate in found]), found, strict=True)),
+                dict(zip(numbered([gate.holder or ROOT for gate in found]), found, strict=True)),
                 dict(zip(names(units), units, strict=True)),
             )
         return self._opened[shape]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from plusx.analysis.gated_pass import GatedPass, Seen, seeing
+from plusx.analysis.gated_pass import ROOT, GatedPass, Seen, seeing
 from plusx.errors import InputError, nearest
 from plusx.unit import outer_units
 
@@ -14,7 +14,7 @@ __all__ = ["Gate", "Kind", "among", "found_gates", "gates", "named"]
 
 FEW = 3
 """Names that an error gives."""
-Kind = Literal["channel", "spatial", "both", "pairs"]
+Kind = Literal["channel", "spatial", "both", "pairs", "other axes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,9 @@ class Gate:
     """A product of a value (B, C, places) with weights that are a function of this very value.
 
     `kind` says for what there is a weight: each channel, each place, each channel at each place, or
-    each pair of places (as in a non-local block). `unit` is the address of the residual unit that
-    it stands in, or "".
+    each pair of places (as in a non-local block); "other axes" where the value has more than those
+    (branches that lie in one tensor, as those of a selective kernel). `unit` is the address of the
+    residual unit that it stands in, or "".
     """
 
     name: str
@@ -39,8 +40,7 @@ def gates(model: nn.Module, images: Tensor) -> list[Gate]:
     SE, ECA, CBAM, BAM and the like, and the pairwise function of a non-local block. `images` is an
     example of what forward takes. A gate is named after the smallest module that makes its weights
     and its product, or its weights alone where that makes several gates, and numbered where even
-    that does. Raises `InputError` where the network
-    cannot be traced.
+    that does; "(network)" is the network itself. Raises `InputError` where it cannot be traced.
 
     >>> import torch
     >>> from plusx import create
@@ -54,14 +54,19 @@ def gates(model: nn.Module, images: Tensor) -> list[Gate]:
 
 def found_gates(passes: GatedPass, images: Tensor) -> list[Gate]:
     """Find the gates of a network that is open to sight; one without any is refused."""
-    seen = passes(images[:2])
-    model = passes.model
-    units = [unit.name for unit in outer_units(model)] or passes.holders(images[:2])
-    return [
-        Gate(name, model.get_submodule(name.partition(":")[0]), _kind(seen, name), unit)
-        for name in seen.weights
-        for unit in [_unit(name.partition(":")[0], units)]
-    ]
+    few, model = images[:2], passes.model
+    seen = passes(few)
+    units = [unit.name for unit in outer_units(model)] or passes.holders(few)
+    found = []
+    for name in seen.weights:
+        address, _, number = name.partition(":")
+        address = "" if address == ROOT else address
+        unit = _unit(address, units)
+        if number and not passes.stands_in(few, name, unit):
+            unit = ""  # a module that several units share
+        kind = _kind(seen, name, few.dim())
+        found.append(Gate(name, model.get_submodule(address), kind, unit))
+    return found
 
 
 def named(found: Sequence[Gate], name: str | None) -> Gate:
@@ -92,14 +97,17 @@ def among(name: str, known: Sequence[str]) -> str:
     return nearest(name, known, count=FEW) or f"; it has {most}{few}"
 
 
-def _kind(seen: Seen, name: str) -> Kind:
+def _kind(seen: Seen, name: str, axes: int) -> Kind:
+    """Read the kind off the axes that the weights share with the value, of images of so many."""
     if seen.summed[name] is not None:
         return "pairs"
-    weights = seen.weights[name]
+    weights, value = seen.weights[name], seen.values[name]
+    if value.dim() > max(axes, 4):
+        return "other axes"
     many_places = any(size > 1 for size in weights.shape[2:])
-    if not many_places:
-        return "channel"
-    return "spatial" if weights.shape[1] == 1 else "both"
+    if weights.shape[1] == 1 and (many_places or value.shape[1] > 1):
+        return "spatial"  # also where the map has shrunk to one place
+    return "both" if many_places else "channel"
 
 
 def _unit(gate: str, units: Sequence[str]) -> str:

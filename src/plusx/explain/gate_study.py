@@ -152,7 +152,7 @@ def _importance(
     work = {  # an image
         each.name: macs * (len(each.mean) + PASSES_OF_SHARES)
         for each in weights.gates
-        if each.kind in ("channel", "both")
+        if each.kind in ("channel", "both") and len(each.mean) > 1
     }
     if gate is None:
         if not work:

@@ -67,5 +67,6 @@ WEIGHED = {
     "spatial": "places",
     "both": "channels at places",
     "pairs": "pairs of places",
+    "other axes": "branches and other axes",
 }
 """What a gate of each kind has a weight for."""

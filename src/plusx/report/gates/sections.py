@@ -183,8 +183,8 @@ def flow(found: GateFlow, by: Labels) -> Section:
     drawn = figure(
         "flow-shares",
         labelled_flow(found, by).plot,
-        caption="Blue: of the gradient at what a gate weighs, the share that came by the making of "
-        "its weights. Orange: of the gradient at the input of its unit, the share that came by "
+        caption="Blue: of the gradient at what a gate looks at, the share that came by the making "
+        "of its weights. Orange: of the gradient at the input of its unit, the share that came by "
         "the transform, not the shortcut.",
         label="Share of the gradient by the weights and by the transform, gate by gate",
         height=height_of(len(found.rows)) + 30,
