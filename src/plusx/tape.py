@@ -70,8 +70,8 @@ def record(model: nn.Module, *, modules: Mapping[str, nn.Module] | None = None) 
     The tape holds the last forward pass; gradients are kept for `backward`. Nothing of the model
     changes: no mode, no weight, no random state.
 
-    The units of a network that is not ours (`units`) are recorded as they are, before any operation
-    in place writes over them; of a gated sum, transform is what is added to the gated shortcut.
+    The units of a network that is not ours are recorded as they are, before any operation in place
+    writes over them; of a gated sum, transform is what is added to the gated shortcut.
     Inside the block such a network gives tensors, tuples and dictionaries for its own classes, and
     raises `InputError` where it cannot be traced.
 
@@ -87,7 +87,8 @@ def record(model: nn.Module, *, modules: Mapping[str, nn.Module] | None = None) 
     wanted = modules or {}
     declared = declared_units(model)
     if declared or isinstance(model, Network):
-        with _hooked(declared, wanted, tape):
+        others = [] if isinstance(model, Network) else [unit.module for unit in declared]
+        with _hooked(declared, wanted, tape), _copied(others):
             yield tape
     else:
         with _through_graph(model, wanted, tape):
@@ -118,6 +119,21 @@ def _hooked(
 
     with watch(parts, see_part), watch(modules, see_output):
         yield
+
+
+@contextmanager
+def _copied(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Pass a copy of what the modules give on: an operation in place behind them writes over it."""
+
+    def copy(module: nn.Module, inputs: object, y: Tensor) -> Tensor:
+        return y.clone()
+
+    handles = [module.register_forward_hook(copy) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager

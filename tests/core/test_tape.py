@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from plusx import Residual, create, record, units
 from plusx.analysis.signal import signal
@@ -95,3 +95,18 @@ def test_untouched_restores_also_when_it_raises() -> None:
         model.eval().train()(torch.randn(4, 3, 8, 8))
         raise ZeroDivisionError
     assert torch.equal(model.stem.norm.running_mean, mean)
+
+
+def test_what_follows_in_place_writes_over_no_record() -> None:
+    def maps(inplace: bool) -> tuple[Tensor, Tensor]:
+        torch.manual_seed(0)
+        body = nn.Conv2d(3, 3, 3, padding=1)
+        model = nn.Sequential(Residual(body), nn.ReLU(inplace=inplace), nn.Flatten())
+        with record(model) as tape:
+            model(torch.randn(2, 3, 4, 4)).square().sum().backward()
+        y = tape.units["0"].y
+        return y.detach(), y.grad
+
+    for written, kept in zip(maps(True), maps(False), strict=True):
+        torch.testing.assert_close(written, kept, rtol=0, atol=0)
+    assert float(maps(True)[0].min()) < 0

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from plusx import InputError, Residual, create, units
 from plusx.explain import grad_cam, split, through
 from plusx.explain.weights import by_place, by_positive_place
+from plusx.report.explain.sentences import by_unit
 
 
 class _Head(nn.Module):
@@ -121,6 +122,63 @@ def test_without_evidence_no_unit_is_named() -> None:
     path = through(model, torch.randn(1, 3, 8, 8), 0)
     assert path.first is None and "no evidence" in path.table()
     assert split(model, torch.randn(1, 3, 8, 8), 0).to_json()["added"] == [None]
+
+
+def test_evidence_that_no_unit_brings_is_not_called_none() -> None:
+    model = _stream(1)
+    nn.init.zeros_(model[1].transform[0].weight)
+    nn.init.zeros_(model[1].transform[0].bias)
+    projected = Residual(nn.Sequential(nn.Conv2d(6, 6, 1), nn.Tanh()), shortcut=nn.Conv2d(6, 6, 1))
+    for part in (projected.transform[0], projected.shortcut):
+        nn.init.zeros_(part.weight)
+    nn.init.zeros_(projected.transform[0].bias)
+    model.insert(2, projected)
+    with torch.no_grad():
+        projected.shortcut.bias.copy_(model[-1].linear.weight[0])
+    path = through(model, torch.randn(1, 3, 8, 8), 0)
+    assert path.first is None and float(path.offsets.sum() / path.evidence) == pytest.approx(1)
+    assert "half of it is not there after any" in path.table()
+    assert "less than half of it" in by_unit(path) and "100" in by_unit(path)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "gate"])
+def test_where_streams_meet_both_are_followed(fusion: str) -> None:
+    model = create("dualstream_resnet18", num_classes=3, fusion=fusion, after=2)
+    path = through(model, torch.randn(2, 3, 32, 32), 1)
+    of = {stream: [n for n in path.units if f".{stream}." in n] for stream in ("rgb", "l")}
+    assert len(of["rgb"]) == len(of["l"]) == 4 and len(path.units) == 10
+    whole = path.stem + path.added.sum(1) + path.offsets.sum(1)
+    torch.testing.assert_close(whole, path.evidence, rtol=1e-3, atol=1e-5)
+
+
+def test_of_two_streams_added_up_each_brings_what_it_brings_alone() -> None:
+    model = _Added()
+    images = torch.randn(2, 3, 8, 8)
+    path = through(model, images, 2)
+    assert path.units == ("a", "b", "last") and float(path.offsets.abs().max()) < 1e-4
+    x = model.stem(images)
+    w = model.head.linear.weight[2] / 64
+    y = model.last(model.a(x) + model.b(x))
+    shown = (torch.einsum("c,bchw->bhw", w, y) > 0).float()
+    for place, unit in enumerate((model.a, model.b)):
+        added = torch.einsum("c,bchw->bhw", w, unit.transform(x)) * shown
+        torch.testing.assert_close(path.added[:, place], added.sum((1, 2)).detach())
+    stem = (torch.einsum("c,bchw->bhw", w, 2 * x) * shown).sum((1, 2))
+    torch.testing.assert_close(path.stem, stem.detach())
+
+
+class _Added(nn.Module):
+    """Two units side by side, their sum through a third."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3, padding=1)
+        self.a, self.b, self.last = (Residual(nn.Conv2d(6, 6, 3, padding=1)) for _ in range(3))
+        self.head = _Head()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head(self.last(self.a(x) + self.b(x)))
 
 
 class _Largest(nn.Module):

@@ -1,10 +1,9 @@
 """ends(model, images): the last units that are maps, one of each stream."""
 
-import torch
 from torch import Tensor, nn
 
 from plusx.branch.streams import Beside
-from plusx.explain.looking import Pass, passed, still
+from plusx.explain.looking import Pass, made_of, passed, still
 from plusx.explain.places import as_map
 
 __all__ = ["ends"]
@@ -26,7 +25,8 @@ def ends(model: nn.Module, images: Tensor) -> tuple[str, ...]:
         found: list[str] = []
         for name in reversed(seen.tape.units):
             y = seen.tape.units[name].y
-            if _matters(seen, y) and not any(_made_of(seen, later, y) for later in found):
+            later = [seen.tape.units[end].y for end in found]
+            if _matters(seen, y) and not any(made_of(end, y) for end in later):
                 found.append(name)
     return tuple(found[::-1])
 
@@ -35,10 +35,3 @@ def _matters(seen: Pass, y: Tensor) -> bool:
     gradient = seen.gradient(y)
     places = None if gradient is None else as_map(gradient, seen.size)
     return places is not None and bool(places.any())
-
-
-def _made_of(seen: Pass, later: str, y: Tensor) -> bool:
-    (found,) = torch.autograd.grad(
-        seen.tape.units[later].y.sum(), [y], retain_graph=True, allow_unused=True
-    )
-    return found is not None

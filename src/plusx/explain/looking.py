@@ -13,7 +13,8 @@ from plusx.explain.places import as_map
 from plusx.tape import Tape, record
 
 __all__ = [
-    "Layer", "Pass", "Target", "Unit", "chosen", "layers", "logits_of", "look", "passed", "still",
+    "Layer", "Pass", "Target", "Unit", "chosen", "layers", "logits_of", "look", "made_of", "passed",
+    "still",
 ]  # fmt: skip
 
 PIXELS = (
@@ -112,6 +113,12 @@ def _run(model: nn.Module, x: Tensor) -> object:
             f"images are {x.dtype}, expected {expected} as the network's weights are: "
             f"images.to({expected.partition(' ')[0]})"
         ) from error
+
+
+def made_of(later: Tensor, value: Tensor) -> bool:
+    """Tell whether a way leads from `value` to `later`."""
+    (found,) = torch.autograd.grad(later.sum(), [value], retain_graph=True, allow_unused=True)
+    return found is not None
 
 
 def layers(model: nn.Module, seen: Pass, unit: Unit) -> list[Layer]:

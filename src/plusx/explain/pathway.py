@@ -1,6 +1,7 @@
 """through(model, images): the evidence of a decision followed back along the shortcuts."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,8 @@ from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
 from plusx.errors import InputError, nearest
 from plusx.explain.address import spoken
-from plusx.explain.halves import halves, merges, weighed
+from plusx.explain.before import before
+from plusx.explain.halves import Halves, halves, merges, weighed
 from plusx.explain.looking import Pass, Target, chosen, passed, still
 from plusx.explain.places import as_map
 from plusx.explain.weights import Weights, by_mean
@@ -25,10 +27,11 @@ __all__ = ["Through", "through"]
 class Through:
     """Where along the shortcuts the evidence of the last map entered, image by image.
 
-    evidence = stem + sum of added + sum of offsets, all (B,), units from the first to the last.
+    evidence = stem + sum of added + sum of offsets, all (B,), units in the order they are run.
     `added` (B, units) is what each transform put on the stream that reached the last map by
-    shortcuts alone; `offsets` (B, units) what the way between a unit and the next made of nothing
-    or lost: biases, norms of a projection. `maps` holds what each added, (B, h, w), signed.
+    shortcuts alone; `offsets` (B, units) what the way to a unit from those before it made of
+    nothing or lost: biases, norms of a projection, a gate where streams meet. `maps` holds what
+    each added, (B, h, w), signed.
     """
 
     units: tuple[str, ...]
@@ -47,10 +50,11 @@ class Through:
 
     @property
     def first(self) -> str | None:
-        """The unit behind which half of the evidence is there, on average; None without evidence.
+        """The unit behind which half of the evidence is there, on average.
 
-        "stem" if it is there before the first unit. Shares can be negative, so that later units
-        take back what earlier ones gave.
+        "stem" if it is there before the first unit; None without evidence, and where units and
+        stem bring less than half of it. Shares can be negative, so that later units take back what
+        earlier ones gave.
         """
         mean = self.shares.nanmean(0)
         there = (mean.cumsum(0) >= 0.5).nonzero()
@@ -88,9 +92,14 @@ class Through:
         for name, share, so_far in zip(("stem", *self.units), mean, mean.cumsum(0)):
             lines.append((spoken(name), f"{float(share):z.1%}", f"{float(so_far):z.1%}"))
         offsets = (self.offsets.sum(1) / self.evidence)[self.evidence > 0].mean()
-        lines.append(("biases on the way", f"{float(offsets):z.1%}", ""))
+        lines.append(("between units", f"{float(offsets):z.1%}", ""))
         first = self.first
-        after = "no evidence" if first is None else f"half of it is there after {spoken(first)}"
+        if not bool((self.evidence > 0).any()):
+            after = "no evidence"
+        elif first is None:
+            after = "half of it is not there after any"
+        else:
+            after = f"half of it is there after {spoken(first)}"
         title = f"the evidence, unit by unit: {after}"
         return "\n".join([title, "", *aligned(lines, total=1)])
 
@@ -117,9 +126,10 @@ def through(
     """Follow the map of the last unit (or `unit`) back: W y = W carried + W added, unit by unit.
 
     The evidence is the sum of the map where it is positive. What a transform added stays with its
-    unit; what came by the shortcut is asked of the unit before, with the weights taken back through
-    all that lies between (the derivative by y there, transforms held still). Raises `InputError`,
-    naming the unit, for merges that are not linear in the shortcut.
+    unit; what came by the shortcut is asked of the unit before, or of several where streams met,
+    with the weights taken back through all that lies between (the derivative by y there, transforms
+    held still). Raises `InputError`, naming the unit, for merges that are not linear in the
+    shortcut.
     """
     with still(model):
         seen = passed(model, images, target)
@@ -135,44 +145,43 @@ def through(
 
 def _followed(seen: Pass, last: str, merge: dict[str, nn.Module], weights: Weights) -> Through:
     records = seen.tape.units
-    parts = halves(last, records[last], merge[last])
-    w = weighed(last, seen.gradient(records[last].y), parts.y, seen.size, weights)
-    w = _where_shown(w, parts.y, seen.size)
-    evidence = entered = _total(w * parts.y)
+
+    @cache
+    def parts(name: str) -> Halves:
+        return halves(name, records[name], merge[name])
+
+    y = parts(last).y
+    w = weighed(last, seen.gradient(records[last].y), y, seen.size, weights)
+    asked = {last: _where_shown(w, y, seen.size)}
+    evidence = _total(asked[last] * y)
+    stem = torch.zeros_like(evidence)
     names, added, offsets, maps = [], [], [], []
-    name: str | None = last
-    while name is not None:
-        parts = halves(name, records[name], merge[name])
+    for name in reversed(records):
+        if name not in asked:
+            continue
+        w, own = asked.pop(name), parts(name)
         names.append(name)
-        added.append(_total(w * parts.added))
-        places = as_map(w * parts.added, seen.size)
-        maps.append((w * parts.added if places is None else places).sum(1).detach())
-        w = parts.back(w)
-        carried = _total(w * parts.s)
-        source = records[name].shortcut
-        name, w = _before(seen, name, source, w.to(source.dtype))
-        entered = carried if name is None else _total(w * records[name].y.detach().float())
-        offsets.append(carried - entered)
+        added.append(_total(w * own.added))
+        places = as_map(w * own.added, seen.size)
+        maps.append((w * own.added if places is None else places).sum(1).detach())
+        w = own.back(w)
+        carried = _total(w * own.s)
+        earlier = before(seen, records[name].shortcut, w)
+        for other, one in earlier.items():
+            asked[other] = asked.get(other, 0) + one
+        if not earlier:
+            stem += carried
+        entered = sum(_total(one * parts(other).y) for other, one in earlier.items())
+        offsets.append(carried - (entered if earlier else carried))
     return Through(
         tuple(names[::-1]),
         seen.targets,
         evidence.float(),
-        entered.float(),
+        stem.float(),
         torch.stack(added[::-1], 1).float(),
         torch.stack(offsets[::-1], 1).float(),
         tuple(maps[::-1]),
     )
-
-
-def _before(seen: Pass, name: str, s: Tensor, w: Tensor) -> tuple[str | None, Tensor]:
-    """Return the unit that s comes from, and the weights there; None if it comes from the stem."""
-    names = list(seen.tape.units)
-    for other in reversed(names[: names.index(name)]):
-        y = seen.tape.units[other].y
-        (found,) = torch.autograd.grad(s, y, w, retain_graph=True, allow_unused=True)
-        if found is not None:
-            return other, found.float()
-    return None, w
 
 
 def _where_shown(w: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:

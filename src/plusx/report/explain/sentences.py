@@ -2,7 +2,7 @@
 
 import math
 
-from plusx.explain import Attribution, Faithfulness, Through
+from plusx.explain import Faithfulness, Judged, Through
 from plusx.explain.address import spoken
 from plusx.report.words import number, percent
 
@@ -21,9 +21,15 @@ def quoted(name: str) -> str:
     return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
-def where(maps: Attribution, index: int, name: str) -> str:
+def where(main: Judged, index: int, name: str) -> str:
     """Say how to read a map, and how much of the picture it stands on."""
-    half = maps.half(index)
+    maps, half = main.maps, main.maps.half(index)
+    if not main.of_class:
+        return (
+            f"What stands out in what the network saw, by {maps.method}, whatever the class: the "
+            f"brighter a place glows, the more. Half of the glow is on {percent(half)} of the "
+            "picture."
+        )
     if not half:
         return (
             f"{maps.method} finds no place that speaks for {quoted(name)}: what the network saw "
@@ -91,18 +97,21 @@ def by_halves(share: float, unit: str) -> str:
 
 def by_unit(way: Through) -> str:
     """Say which unit first saw what the decision rests on; `way` is of one image."""
-    if way.first is None:
+    if not bool(way.evidence > 0):
         return (
             "Followed back through the shortcuts, no unit holds evidence for the class: there is "
             "nothing in the map that speaks for it."
         )
-    behind = "the stem, before the first unit" if way.first == "stem" else spoken(way.first)
-    biases = float((way.offsets.sum(1) / way.evidence)[0])
-    rest = f" What the bars leave, {percent(abs(biases))}, are biases on the way."
+    between = float((way.offsets.sum(1) / way.evidence)[0])
+    rest = f" What the bars leave, {percent(abs(between))}, was made between units."
+    if way.first is None:
+        half = "Units and stem bring less than half of it."
+    else:
+        behind = "the stem, before the first unit" if way.first == "stem" else spoken(way.first)
+        half = f"Half of it is there after {behind} (orange)."
     return (
         "The same evidence followed back through all shortcuts: how much of it each unit added. "
-        f"Half of it is there after {behind} (orange). A bar to the left took some back."
-        f"{rest if abs(biases) >= 0.01 else ''}"
+        f"{half} A bar to the left took some back.{rest if abs(between) >= 0.01 else ''}"
     )
 
 
