@@ -207,6 +207,17 @@ def test_places_of_tokens_and_of_channels_last() -> None:
     assert as_map(torch.zeros(1, 7, 5), size) is None
 
 
+def test_sizes_that_round_are_maps() -> None:
+    for side, places in (((40, 224), (2, 7)), ((33, 160), (2, 5)), ((224, 40), (7, 2))):
+        maps = as_map(torch.zeros(1, 8, *places), side)
+        assert maps is not None and maps.shape == (1, 8, *places)
+        last = as_map(torch.zeros(1, *places, 8), side)
+        assert last is not None and last.shape == (1, 8, *places)
+    assert as_map(torch.zeros(1, 8, 2, 14), (224, 224)) is None
+    registers = as_map(torch.zeros(1, 260, 8), (256, 256))
+    assert registers is not None and registers.shape == (1, 8, 16, 16)
+
+
 def test_what_a_result_says() -> None:
     model, images = _small(), torch.randn(2, 3, 16, 16)
     found = grad_cam(model, images, [1, 2])

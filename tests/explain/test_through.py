@@ -204,6 +204,20 @@ def test_merges_that_are_not_covered_are_named() -> None:
         through(nn.Sequential(nn.Conv2d(3, 6, 3), _Lerp(), _Head()), torch.randn(1, 3, 8, 8))
 
 
+class _Conditional(Foreign):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if x.shape[1] == 3 else x
+
+
+@pytest.mark.parametrize("question", [split, through])
+def test_inference_mode_outside_changes_nothing(question: object) -> None:
+    model = _Conditional()
+    with torch.inference_mode():
+        images = torch.randn(1, 3, 12, 12)
+        found = question(model, images, 1).to_json()
+    assert found == question(model, images.clone(), 1).to_json()
+
+
 @pytest.mark.parametrize("question", [split, through])
 def test_wrong_inputs(question: object) -> None:
     images = torch.randn(1, 3, 8, 8)

@@ -129,7 +129,7 @@ def split(
         if name not in records:
             known = f"{list(records)}{nearest(name, records)}"
             raise InputError(f"the network has no unit {name!r} that is run; it has {known}")
-        parts = halves(name, records[name], merges(model, images)[name])
+        parts = halves(name, records[name], merges(model, seen.images.detach())[name])
         w = weighed(name, seen.gradient(records[name].y), parts.y, seen.size, weights)
         maps = [as_map(w * value, seen.size) for value in (parts.y, parts.carried, parts.added)]
     whole, carried, added = (one.sum(1).detach() for one in maps if one is not None)

@@ -140,7 +140,7 @@ def through(
         if last not in records:
             known = f"{list(records)}{nearest(last, records)}"
             raise InputError(f"the network has no unit {last!r} that is run; it has {known}")
-        return _followed(seen, last, merges(model, images), weights)
+        return _followed(seen, last, merges(model, seen.images.detach()), weights)
 
 
 def _followed(seen: Pass, last: str, merge: dict[str, nn.Module], weights: Weights) -> Through:

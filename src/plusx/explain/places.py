@@ -5,9 +5,10 @@ from torch import Tensor
 __all__ = ["as_map"]
 
 ASPECT = 1.5
-"""How far the steps of a map, down and across the image, may be apart: sizes round."""
-FRONT = (0, 1, 2, 5)
-"""Tokens before those of the image: none, a class, a class and a teacher, a class and registers."""
+"""How far the steps of a map, down and across the image, may be apart, but for rounded sizes."""
+FRONT = (0, 1, 2, 5, 4)
+"""Tokens before those of the image: none, a class, a class and a teacher, registers with a class
+and without."""
 
 
 def as_map(value: Tensor, size: tuple[int, int]) -> Tensor | None:
@@ -18,7 +19,7 @@ def as_map(value: Tensor, size: tuple[int, int]) -> Tensor | None:
     """
     if value.dim() == 4:
         first, last = _unevenness(value.shape[2:], size), _unevenness(value.shape[1:3], size)
-        if min(first, last) > ASPECT:
+        if min(first, last) == float("inf"):
             return None
         return value if first <= last else value.permute(0, 3, 1, 2)
     if value.dim() == 3:
@@ -27,11 +28,19 @@ def as_map(value: Tensor, size: tuple[int, int]) -> Tensor | None:
 
 
 def _unevenness(shape: tuple[int, ...], size: tuple[int, int]) -> float:
+    """Return how far the steps down and across are apart; infinity where it is no map."""
     (h, w), (height, width) = shape, size
     if h * w <= 1 or h > height or w > width:
         return float("inf")
     down, across = height / h, width / w
-    return max(down / across, across / down)
+    rounded = max(down, across) < min(_fewer(height, h), _fewer(width, w))
+    uneven = max(down / across, across / down)
+    return uneven if uneven <= ASPECT or rounded else float("inf")
+
+
+def _fewer(length: int, places: int) -> float:
+    """Return the least step that gives fewer places, where sizes are rounded up."""
+    return length / (places - 1) if places > 1 else float("inf")
 
 
 def _from_tokens(value: Tensor, size: tuple[int, int]) -> Tensor | None:
