@@ -28,6 +28,23 @@ def net(classes=3):
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), pool)
 """
 
+TWICE = """
+from torch import nn
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        x = x + self.one(x)
+        return x + self.two(x).relu()
+
+def net():
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), Twice(), pool)
+"""
+
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
@@ -112,6 +129,29 @@ def test_a_folder_of_others_and_a_file_are_refused_before_the_work(plusx: Run, s
     assert sorted(photos.iterdir()) == before
 
 
+def test_a_layer_that_features_cannot_show_is_told_before_the_work(
+    plusx: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plusx.explain.decide", lambda *_, **__: pytest.fail("too late"))
+    words = ("--method", "occlusion", "--features", "--unit", "nowhere")
+    status, _, err = plusx("explain", saved, saved.parent / "photos", *words)
+    assert status == 2 and "no unit 'nowhere'" in err
+
+
+def test_features_of_a_unit_by_its_number(
+    plusx: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plusx.cli.explain.STEPS", 1)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "twice_net.py").write_text(TWICE)
+    photo = saved.parent / "photos" / "cat" / "1.png"
+    words = ("--size", 12, "--method", "layer-cam", "--unit", "1:2", "--features")
+    status, _, err = plusx("explain", "twice_net.py:net", photo, *words)
+    assert status == 0, err
+    assert [*(tmp_path / "explain" / "net").glob("features-1-1-*.png")]
+    assert (tmp_path / "explain" / "net" / "explain.html").is_file()
+
+
 @pytest.mark.full
 def test_features_take_their_examples_from_the_data(
     plusx: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
@@ -132,8 +172,8 @@ def test_features_take_their_examples_from_the_data(
     assert status == 0 and "those it answers to least" in page.read_text()
     assert (saved / "explain" / "features-filters.png").is_file()
     assert plusx(*words, "--unit", "stages.1.0")[0] == 0
-    names = [path.name for path in (saved / "explain").glob("features-stages*.png")]
-    assert names and all(name.startswith("features-stages.1.0.unit-") for name in names)
+    names = [path.name for path in (saved / "explain").glob("features-[1-9]*.png")]
+    assert names and all("-stages.1.0.unit-" in name for name in names)
 
 
 def test_a_network_is_found_with_how_it_takes_images(saved: Path) -> None:

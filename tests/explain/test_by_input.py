@@ -66,6 +66,8 @@ def test_occlusion_is_the_fall_of_the_logit() -> None:
                 hidden[:, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = 0
                 wanted[:, row, column] = whole - model(hidden)[[0, 1], [0, 3]]
     torch.testing.assert_close(found.raw[0], F.interpolate(wanted[:, None], scale_factor=4.0)[:, 0])
+    assert found.grid == (2, 2)
+    assert occlusion(model, images, window=4, stride=3).grid == (3, 3)  # the last one cut off
 
 
 def test_wrong_inputs() -> None:

@@ -244,6 +244,7 @@ def _units_of_vectors() -> nn.Module:
         ({"target": 5}, "expected classes from 0 to 4"),
         ({"target": [0, 1, 2]}, "one for each image"),
         ({"target": 0.5}, "one for each image"),
+        ({"target": "cat"}, "target is 'cat', expected the number of a class"),
         ({"unit": "stages.2.0.unti"}, "did you mean 'stages.2.0.unit'"),
         ({"unit": "head"}, "expected a map over images of 16x16"),
         (

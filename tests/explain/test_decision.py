@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,16 @@ from torch import Tensor, nn
 
 from explain_samples import SPEC, decided, images
 from plusx import InputError, create
-from plusx.explain import Attribution, decide, features, grad_cam, read_images, split
+from plusx.explain import (
+    Attribution,
+    decide,
+    features,
+    grad_cam,
+    integrated_gradients,
+    read_images,
+    sanity,
+    split,
+)
 from plusx.explain.address import addressed
 from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL, method
 
@@ -198,3 +208,32 @@ def test_images_that_are_not_there(tmp_path: Path) -> None:
         read_images([tmp_path / "nowhere"], SPEC, most=4)
     with pytest.raises(InputError, match="0 images were asked for"):
         read_images([tmp_path / "empty"], SPEC, most=0)
+
+
+def test_a_wrong_method_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, heard = create("resnet8", num_classes=3), list[str]()
+    with pytest.raises(InputError, match="did you mean 'grad-cam'"):
+        decide(model, images(), name="net", methods=["grad-cam", "gradcam"], tell=heard.append)
+    monkeypatch.setitem(sys.modules, "captum", None)
+    with pytest.raises(InputError, match="needs captum"):
+        decide(model, images(), name="net", methods=["grad-cam", "occlusion"], tell=heard.append)
+    assert heard == []
+
+
+def test_a_decision_within_inference_mode() -> None:
+    pytest.importorskip("captum")
+    torch.manual_seed(3)
+    model, x = create("resnet8", num_classes=3), images(1).x
+    outside = decide(model, images(1), name="net", methods=["grad-cam"])
+    checked = sanity(model, x, integrated_gradients, steps=1)
+    with torch.inference_mode():
+        inside = decide(model, images(1), name="net", methods=["grad-cam"])
+        assert sanity(model, images(1).x, integrated_gradients, steps=1) == checked
+    assert inside.table() == outside.table()
+
+
+def test_a_network_of_one_logit_is_refused_with_what_to_do() -> None:
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), pool)
+    with pytest.raises(InputError, match=r"two classes or more; .* let it give torch\.cat"):
+        decide(model, images(), name="net", methods=["grad-cam"])

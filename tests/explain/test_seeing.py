@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explain_samples import SPEC, decided, images, looked
-from plusx import InputError, create
+from plusx import InputError, create, units
 from plusx.data import InputSpec
 from plusx.explain import Motion, excite, extremes, features, filters
 from plusx.explain.moved import moved
@@ -174,3 +174,60 @@ def test_the_channels_shown_are_those_that_spoke_most() -> None:
     assert decided().images.names == shown.names and found.extremes.values.shape == (6, 3)
     with pytest.raises(InputError, match="channels is 0"):
         features(model, shown, shown, channels=0)
+
+
+def test_within_inference_mode_it_is_the_same() -> None:
+    model, at = create("resnet8", num_classes=3), [("stages.1", 2)]
+    outside = excite(model, at, spec=SPEC, steps=2)
+    with torch.inference_mode():
+        inside = excite(model, at, spec=SPEC, steps=2)
+    assert torch.equal(inside.images, outside.images)
+
+
+def test_networks_of_bf16_are_given_bf16() -> None:
+    model = create("resnet8", num_classes=3).bfloat16()
+    found = features(model, images(4), images(1), channels=1, steps=1)
+    assert bool(found.excited.values.isfinite().all()) and found.excited.images.shape[0] == 3
+    assert found.extremes.values.shape == (4, 3)
+
+
+class _Twice(nn.Module):
+    """Two sums in one module: units that are numbered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.one(x)
+        return x + self.two(x).relu()
+
+
+def _twice() -> nn.Module:
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), _Twice(), head)
+
+
+def test_units_that_share_a_module_are_that_module() -> None:
+    model = _twice()
+    numbered = [unit.name for unit in units(model, images(1).x)]
+    assert numbered == ["1:1", "1:2"]
+    found = features(model, images(2), images(1), layers=numbered, channels=2, steps=1)
+    assert [layer for layer, _ in found.excited.at] == ["1", "1"]
+    with pytest.raises(InputError, match="no layer '7'"):
+        features(model, images(2), images(1), layers=["7:1"], steps=1)
+
+
+def test_channels_are_those_of_the_class_that_is_asked_for() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 3, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3)
+    )
+    with torch.no_grad():
+        model[0].weight.zero_()
+        model[0].bias.fill_(1.0)
+        model[4].weight.copy_(torch.eye(3))
+    for target in range(3):
+        found = features(
+            model, images(2), images(2), [target] * 2, layers=["0"], channels=1, steps=1
+        )
+        assert found.excited.at == (("0", target),)

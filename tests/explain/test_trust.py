@@ -1,6 +1,8 @@
 """How far to trust a map: deletion and insertion, random weights, noise."""
 
 import copy
+import json
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -138,3 +140,82 @@ def test_wrong_noise() -> None:
         stability(model, images, layer_cam, noise=-1)
     with pytest.raises(InputError, match="draws is 0"):
         stability(model, images, layer_cam, draws=0)
+
+
+def _dark(model: nn.Module, images: Tensor, target: object = None) -> Attribution:
+    """Maps of no place for dark images, and the image itself for others."""
+    found = grad_cam(model, images, target)
+    return replace(found, method="dark", raw=(images.mean(1).clamp_min(0.0),))
+
+
+def test_empty_maps_are_no_proof_of_anything() -> None:
+    model, dark = create("resnet8", num_classes=2), -torch.rand(2, 3, 16, 16)
+    found = sanity(model, dark, _dark, steps=1, draws=2)
+    assert found.passed is None and "cannot be told" in found.table()
+    json.dumps(found.to_json(), allow_nan=False)
+    shaken = stability(model, dark, _dark, noise=0.0)
+    assert math.isnan(shaken.correlation)
+    json.dumps(shaken.to_json(), allow_nan=False)
+    # beside an image with a map they are left out: the blind method is seen through
+    both = torch.cat([dark, torch.rand(1, 3, 16, 16)])
+    assert sanity(model, both, _dark, steps=1).correlations == pytest.approx([1.0])
+    assert stability(model, both, _dark, noise=0.0).correlation == pytest.approx(1.0)
+
+
+def test_a_map_of_no_place_is_as_good_as_chance() -> None:
+    found = faithfulness(_Corner(), _attribution(torch.zeros(2, 8, 8)))
+    assert found.costs == found.restores == 0
+
+
+class _OnTheRoot(nn.Module):
+    """All that is learned is a parameter of the network itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = nn.Parameter(torch.randn(4, 3, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(x, self.filters).mean((2, 3))
+
+
+class _Scaled(_OnTheRoot):
+    """A part, and a parameter outside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(super().forward(x))
+
+
+def _weights(model: nn.Module, images: Tensor, target: object = None) -> Attribution:
+    """A "method" that shows the first filter."""
+    filters = dict(model.named_parameters())["filters"].detach()
+    raw = filters[0].mean(0)[None].expand(len(images), -1, -1)
+    targets = torch.zeros(len(images), dtype=torch.long)
+    return Attribution("weights", ("",), targets, targets.float(), images, (raw,))
+
+
+def test_parameters_of_no_part_become_random_last() -> None:
+    images = torch.randn(2, 3, 8, 8)
+    found = sanity(_Scaled(), images, _weights)
+    assert found.parts == ("head", "parameters outside its parts")
+    assert found.correlations[0] == pytest.approx(1.0) and found.correlations[1] < 0.99
+    assert sanity(_OnTheRoot(), images, _weights).parts == found.parts[1:]
+    with pytest.raises(InputError, match="no parameter"):
+        sanity(nn.Identity(), images, lambda *_: _weights(_OnTheRoot(), images))
+
+
+def test_one_logit_has_no_probability() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
+    with pytest.raises(InputError, match="one number for an image"):
+        faithfulness(model, replace(_attribution(torch.rand(1, 8, 8)), targets=torch.zeros(1)))
+
+
+def test_noise_is_as_coarse_as_the_places_that_a_map_tells_apart() -> None:
+    fine = _attribution(torch.rand(2, 8, 8).round())
+    coarse = faithfulness(_Corner(), replace(fine, grid=(3, 3)))
+    wanted = faithfulness(_Corner(), replace(fine, raw=(torch.rand(2, 3, 3),)))
+    assert torch.equal(coarse.chance_deleted, wanted.chance_deleted)
+    assert not torch.equal(coarse.chance_deleted, faithfulness(_Corner(), fine).chance_deleted)

@@ -1,5 +1,6 @@
 """The page of an explanation: whole, escaped, a sentence under each picture, failures marked."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from PIL import Image
 from test_report import Page
 
 from explain_samples import decided, looked
-from plusx.explain import Decision, Faithfulness, Sanity, Way
+from plusx.explain import Attribution, Decision, Faithfulness, Sanity, Way
+from plusx.explain.methods import BY_LAYER, BY_PIXEL
 from plusx.report.explain import build
 from plusx.report.explain.overlay import big, over, signed
 from plusx.report.explain.pngs import write
@@ -29,6 +31,10 @@ def _with(found: Decision, correlation: float, *, which: int) -> Decision:
     each = list(found.judged)
     each[which] = replace(each[which], sanity=Sanity("m", ("stem",), (correlation,)))
     return replace(found, judged=tuple(each))
+
+
+def _empty(maps: Attribution) -> Attribution:
+    return replace(maps, raw=(-torch.ones(2, 4, 4),))
 
 
 def test_each_image_has_all_its_pictures_with_a_sentence_each(text: str) -> None:
@@ -187,7 +193,7 @@ def test_sentences_say_what_the_figures_say() -> None:
     assert "All of what speaks for the class was added here" in by_halves(1.3, "u")
     assert "Nothing in it speaks for the class" in by_halves(float("nan"), "u")
     found = decided()
-    nothing = replace(found.main.maps, raw=(-torch.ones(2, 4, 4),))
+    nothing = replace(found.main, maps=_empty(found.main.maps))
     assert "finds no place that speaks for \u201cx\u201d" in where(nothing, 0, "x")
     way = replace(found.ways[0].through.of(0), evidence=torch.zeros(1))
     assert "no unit holds evidence" in by_unit(way)
@@ -202,3 +208,38 @@ def test_pictures_are_written_beside_it(tmp_path: Path) -> None:
     for path in paths:
         with Image.open(path) as image:
             assert image.format == "PNG" and min(image.size) > 90
+
+
+def test_each_method_and_each_channel_has_a_file_of_its_own(tmp_path: Path) -> None:
+    found, seen = decided(1), looked()
+    every = tuple(replace(found.main, name=name) for name in (*BY_LAYER, *BY_PIXEL))
+    long = replace(seen.excited, at=tuple((f"{'a' * 60}.{at}", 0) for at in range(3)))
+    paths = write(
+        tmp_path, replace(found, judged=every, ways=()), replace(seen, excited=long, filters=None)
+    )
+    assert len(paths) == len(set(paths)) == len([*tmp_path.iterdir()])
+
+
+def test_the_first_sentence_names_the_class_that_the_map_is_of() -> None:
+    found = decided(1)
+    _, (other, _) = found.top(0)[:2]
+    assert "sure; half of what speaks for it is on" in Page(build(found)).text
+    asked = decided(1, target=other)
+    assert f"half of what speaks for \u201c{other}\u201d is on" in Page(build(asked)).text
+    any_class = replace(asked, judged=(replace(asked.main, name="eigen-cam"),))
+    text = Page(build(any_class)).text
+    assert "half of what stands out is on" in text and "whatever the class" in text
+    assert "speaks for \u201c" not in text.partition("Where")[0]
+
+
+def test_of_empty_maps_nothing_is_claimed() -> None:
+    found = decided()
+    main = replace(found.main, maps=_empty(found.main.maps))
+    untold = _with(replace(found, judged=(main, found.judged[1])), float("nan"), which=0)
+    page = Page(build(untold))
+    assert "depend on the weights cannot be told" in page.text
+    assert "The maps of Grad-CAM name no place" in page.text and "names no place" in page.text
+    assert "Here taking the glowing places away" not in page.text
+    assert "image-1-removal" not in page.ids and "cannot be told" in untold.table()
+    methods = json.loads(json.dumps(untold.to_json(), allow_nan=False))["methods"]
+    assert methods[0]["passes"] is None is methods[0]["random_weights"]

@@ -13,7 +13,7 @@ from plusx.cli.console import ConsoleReporter, Json
 
 if TYPE_CHECKING:
     from plusx.cli.subject import Subject
-    from plusx.explain import Features, Images
+    from plusx.explain import Decision, Features
 
 __all__ = ["explain"]
 
@@ -87,7 +87,9 @@ def explain(
     from plusx.doctor.target import Asked
     from plusx.explain import decide, read_images
     from plusx.explain.address import addressed
+    from plusx.explain.channels import layers_of
     from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL
+    from plusx.explain.suited import suited
     from plusx.files import write_text
     from plusx.report.explain import build
     from plusx.report.explain.pngs import write
@@ -108,6 +110,10 @@ def explain(
     methods = method or [*USUAL]
     if "all" in methods:
         methods = [*BY_LAYER, *BY_PIXEL]
+    layers: list[str] = []
+    if features:  # a wrong address is told before the work
+        units = addressed(found.model, suited(found.model, shown.x), unit or ())
+        layers = layers_of(found.model, units)
     with reporter.progress("explaining", 4 * len(methods) + 1) as advance:
         decision = decide(
             found.model,
@@ -121,8 +127,7 @@ def explain(
         )
     looked = None
     if features:
-        layers = addressed(found.model, shown.x, unit or ())
-        looked = _features(found, shown, images, layers, reporter)
+        looked = _features(found, decision, images, layers, reporter)
     page = folder / "explain.html"
     with replacing("explain", folder) as written:
         written += [*write(folder, decision, looked), page]
@@ -135,9 +140,9 @@ def explain(
 
 def _features(
     found: "Subject",
-    shown: "Images",
+    decision: "Decision",
     images: tuple[Path, ...],
-    layers: tuple[str, ...],
+    layers: list[str],
     reporter: ConsoleReporter,
 ) -> "Features":
     from plusx.cli.subject import POOL, pool_of
@@ -146,5 +151,11 @@ def _features(
     pool = pool_of(found) or read_images(images, found.spec, most=POOL)
     with reporter.progress("what channels look for", STEPS) as advance:
         return features(
-            found.model, pool, shown, layers=layers, steps=STEPS, progress=lambda n: advance(n)
+            found.model,
+            pool,
+            decision.images,
+            decision.targets,
+            layers=layers,
+            steps=STEPS,
+            progress=lambda n: advance(n),
         )

@@ -34,6 +34,8 @@ class Attribution:
     """The logit of the target, image by image."""
     images: Tensor
     raw: tuple[Tensor, ...]
+    grid: tuple[int, int] | None = None
+    """How many places were told apart, down and across, where `raw` has more."""
 
     @property
     def each(self) -> Tensor:

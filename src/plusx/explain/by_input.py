@@ -12,7 +12,7 @@ from plusx.explain.looking import Target, logits_of, passed, still
 from plusx.graph import trace
 from plusx.graph.nodes import kind
 
-__all__ = ["guided_backpropagation", "integrated_gradients", "occlusion"]
+__all__ = ["captum_attr", "guided_backpropagation", "integrated_gradients", "occlusion"]
 
 CHUNK = 32
 """Images that are run at once."""
@@ -31,13 +31,13 @@ def integrated_gradients(
     Sundararajan et al. 2017, "Axiomatic attribution", equation 1: it sums to the difference of the
     logits of x and of x0 = `baseline`, images of zeros by default. Signed in `raw`.
     """
-    captum = _captum()
+    captum = captum_attr()
     if steps < 1:
         raise InputError(f"steps is {steps}, expected 1 or more")
     with still(model):
         seen = passed(model, images, target)
         found = captum.IntegratedGradients(lambda x: logits_of(model(x), len(x))).attribute(
-            images.detach(),
+            images.detach().clone(),  # captum asks for gradients by them
             baselines=baseline,
             target=seen.targets,
             n_steps=steps,
@@ -52,7 +52,7 @@ def guided_backpropagation(model: nn.Module, images: Tensor, target: Target = No
     Springenberg et al. 2014, "Striving for simplicity", section 3.4. Sharp, and hardly about the
     class: it is known to fail the sanity check of Adebayo et al. 2018 (`sanity`).
     """
-    captum = _captum()
+    captum = captum_attr()
     with still(model):
         seen = passed(model, images, target)
         guided = captum.GuidedBackprop(_one_relu_a_site(model, images))
@@ -76,8 +76,9 @@ def occlusion(
     Zeiler and Fergus 2013, "Visualizing and understanding convolutional networks", section 4.2.
     One pass for each place of the square, `stride` pixels apart.
     """
-    captum = _captum()
-    side = min(images.shape[-2:])
+    captum = captum_attr()
+    height, width = images.shape[-2:]
+    side = min(height, width)
     if not 1 <= stride <= window <= side:
         raise InputError(
             f"window is {window} and stride {stride}, expected 1 <= stride <= window <= {side}, "
@@ -93,10 +94,13 @@ def occlusion(
             baselines=blank,
             target=seen.targets,
         )
-    return _made("occlusion", images, seen.targets, seen.scores, found / images.shape[1])
+    raw = found / images.shape[1]
+    grid = (-(-(height - window) // stride) + 1, -(-(width - window) // stride) + 1)
+    return _made("occlusion", images, seen.targets, seen.scores, raw, grid=grid)
 
 
-def _captum() -> ModuleType:
+def captum_attr() -> ModuleType:
+    """Return captum's methods, or say how to get them."""
     try:
         from captum import attr
     except ImportError as error:
@@ -106,10 +110,16 @@ def _captum() -> ModuleType:
 
 
 def _made(
-    method: str, images: Tensor, targets: Tensor, scores: Tensor, found: Tensor
+    method: str,
+    images: Tensor,
+    targets: Tensor,
+    scores: Tensor,
+    found: Tensor,
+    *,
+    grid: tuple[int, int] | None = None,
 ) -> Attribution:
     raw = checked(found.detach().float().sum(1), "the image")
-    return Attribution(method, ("image",), targets, scores.detach(), images.detach(), (raw,))
+    return Attribution(method, ("image",), targets, scores.detach(), images.detach(), (raw,), grid)
 
 
 def _one_relu_a_site(model: nn.Module, images: Tensor) -> nn.Module:

@@ -9,7 +9,7 @@ from plusx.errors import InputError, nearest
 from plusx.explain.places import as_map
 from plusx.tape import watch
 
-__all__ = ["At", "channel_means", "known_layers"]
+__all__ = ["At", "channel_means", "known_layers", "layers_of"]
 
 At = tuple[str, int]
 """A layer, by the address of its module, and one of its channels."""
@@ -23,6 +23,11 @@ def known_layers(model: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]
             hint = nearest(name, modules)
             raise InputError(f"the network has no layer {name!r}, expected a module's{hint}")
     return {name: modules[name] for name in names}
+
+
+def layers_of(model: nn.Module, units: Sequence[str]) -> list[str]:
+    """Return the modules of units: several joins of one are numbered, and together they are it."""
+    return [*known_layers(model, [unit.partition(":")[0] for unit in units])]
 
 
 def channel_means(model: nn.Module, images: Tensor, at: Sequence[At]) -> Tensor:

@@ -15,10 +15,13 @@ from plusx.explain.classes import class_names, class_number
 from plusx.explain.ends import ends
 from plusx.explain.halves import Split, split
 from plusx.explain.judged import Judged, judged
+from plusx.explain.known import known, shown
 from plusx.explain.looking import logits_of, still
 from plusx.explain.material import Images
-from plusx.explain.methods import USUAL
+from plusx.explain.methods import USUAL, method
 from plusx.explain.pathway import Through, through
+from plusx.explain.probabilities import probabilities
+from plusx.explain.suited import suited
 
 __all__ = ["CHECKS", "Decision", "Way", "decide"]
 
@@ -104,8 +107,8 @@ class Decision:
                     "ways": [
                         {
                             "unit": way.unit,
-                            "evidence": _known(self.part(way, index)),
-                            "added_by_transform": _known(float(way.split.added[index])),
+                            "evidence": known(self.part(way, index)),
+                            "added_by_transform": known(float(way.split.added[index])),
                             "half_of_it_behind": way.through.of(index).first,
                         }
                         for way in self.ways
@@ -130,17 +133,18 @@ class Decision:
             rows.append(
                 (
                     each.maps.method,
-                    "passes" if each.sanity.passed else "does not pass",
-                    f"{each.sanity.correlations[-1]:z.2f}",
+                    each.sanity.verdict,
+                    shown(each.sanity.correlations[-1]),
                     *(f"{p:.3g}" for p in (found.deletion, found.chance_deletion)),
                     *(f"{p:.3g}" for p in (found.insertion, found.chance_insertion)),
-                    f"{each.stability.correlation:z.2f}",
+                    shown(each.stability.correlation),
                 )
             )
         said_of = [*aligned(lines, words=2), "", *aligned(rows, words=2)]
         return "\n".join([*said_of, READ, *(["", *self.notes] if self.notes else [])])
 
 
+@torch.inference_mode(False)
 def decide(
     model: nn.Module,
     images: Images,
@@ -161,10 +165,12 @@ def decide(
     began = time.monotonic()
     if not methods:
         raise InputError("no method was given, expected at least one")
-    x = images.x.to(next((p for p in model.parameters() if p.is_floating_point()), images.x))
+    for each in methods:
+        method(each)  # a wrong one is told before any work
+    x = suited(model, images.x)
     with still(model), torch.no_grad():
-        probabilities = logits_of(model(x), len(x)).softmax(1).cpu()
-    classes = class_names(images.spec.classes, probabilities.shape[1])
+        sure = probabilities(logits_of(model(x), len(x))).cpu()
+    classes = class_names(images.spec.classes, sure.shape[1])
     wanted = None if target is None else class_number(target, classes)
     looked_at = addressed(model, x, unit) or ends(model, x)
     found = tuple(
@@ -185,7 +191,7 @@ def decide(
         name,
         classes,
         images,
-        probabilities,
+        sure,
         targets.cpu(),
         found,
         tuple(ways),
@@ -196,7 +202,3 @@ def decide(
 
 def _after(unit: str | None) -> str:
     return "-" if unit is None else spoken(unit)
-
-
-def _known(share: float) -> float | None:
-    return share if math.isfinite(share) else None

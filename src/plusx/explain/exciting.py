@@ -15,6 +15,7 @@ from plusx.explain.channels import At, channel_means
 from plusx.explain.looking import still
 from plusx.explain.moved import Motion, moved
 from plusx.explain.spectrum import image_of, noise
+from plusx.explain.suited import suited
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +67,7 @@ class Excited:
         return axes
 
 
+@torch.inference_mode(False)
 def excite(
     model: nn.Module,
     at: Sequence[At],
@@ -100,7 +102,7 @@ def excite(
     mean, std = (torch.tensor(each, device=device)[:, None, None] for each in (spec.mean, spec.std))
 
     def answers(images: Tensor) -> Tensor:
-        return channel_means(model, (images - mean) / std, at).diagonal()
+        return channel_means(model, suited(model, (images - mean) / std), at).diagonal()
 
     with still(model):
         coefficients = noise(len(at), spec.channels, size, generator).to(device).requires_grad_()

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from plusx.analysis.drawing import spread
 from plusx.data import InputSpec
 from plusx.errors import InputError
-from plusx.explain.channels import At
+from plusx.explain.channels import At, layers_of
 from plusx.explain.exciting import Excited, excite
 from plusx.explain.extremes import Extremes, extremes
 from plusx.explain.filters import Filters, filters
-from plusx.explain.looking import chosen, look, passed, still
+from plusx.explain.looking import Target, chosen, look, passed, still
 from plusx.explain.material import Images
 from plusx.explain.places import as_map
+from plusx.explain.suited import suited
 
 __all__ = ["Features", "features"]
 
@@ -42,23 +43,24 @@ def features(
     model: nn.Module,
     pool: Images,
     explained: Images,
+    target: Target = None,
     *,
     layers: Sequence[str] = (),
     channels: int = 3,
     steps: int = 96,
     progress: Callable[[int], object] = lambda step: None,
 ) -> Features:
-    """Show the `channels` of each of `layers` that spoke most for the answers to `explained`.
+    """Show the `channels` of each of `layers` that spoke most for `target` in `explained`.
 
-    `layers` are addresses of modules, by default of three units: the first, the middle, the last.
+    By default that is the network's answer to each. `layers` are addresses of units or modules, by
+    default of three units: the first, the middle, the last.
     The strongest and weakest examples come from `pool`.
     """
     if channels < 1:
         raise InputError(f"channels is {channels}, expected 1 or more")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    x = explained.x.to(device)
-    names = list(layers) or _three(model, x)
-    _, found = look(model, x, None, names)
+    x = suited(model, explained.x)
+    names = layers_of(model, layers) or _three(model, x)
+    _, found = look(model, x, target, names)
     at: list[At] = []
     weights: list[float] = []
     for layer in found:
@@ -71,14 +73,14 @@ def features(
     except InputError:  # a network that begins otherwise
         first = None
     made = excite(model, at, spec=_small(model, explained.spec), steps=steps, progress=progress)
-    ends = extremes(model, pool.x.to(device), at, names=pool.names)
+    ends = extremes(model, suited(model, pool.x), at, names=pool.names)
     return Features(first, made, ends, torch.tensor(weights), pool)
 
 
 def _small(model: nn.Module, spec: InputSpec) -> InputSpec:
     """Let images be of `LARGE` pixels at most, where the network takes such."""
     smaller = replace(spec, size=min(spec.size, LARGE))
-    x = next(model.parameters()).new_zeros((1, spec.channels, smaller.size, smaller.size))
+    x = suited(model, torch.zeros(1, spec.channels, smaller.size, smaller.size))
     try:
         with still(model), torch.no_grad():
             model(x)

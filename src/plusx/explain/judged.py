@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from plusx.explain.attribution import Attribution
+from plusx.explain.known import known
 from plusx.explain.looking import Target, Unit
-from plusx.explain.methods import method
+from plusx.explain.methods import ANY_CLASS, method
 from plusx.explain.randomised import Sanity, sanity
 from plusx.explain.removal import Faithfulness, faithfulness
 from plusx.explain.shaken import Stability, stability
@@ -38,6 +39,11 @@ class Judged:
     faithfulness: Faithfulness
     stability: Stability
 
+    @property
+    def of_class(self) -> bool:
+        """Whether the maps are about the class that is explained."""
+        return self.name not in ANY_CLASS
+
     def to_json(self) -> dict[str, object]:
         """Return the figures as plain JSON values, without the maps."""
         areas = self.faithfulness.to_json()
@@ -45,9 +51,9 @@ class Judged:
             "method": self.name,
             "layers": list(self.maps.layers),
             "passes": self.sanity.passed,
-            "random_weights": self.sanity.correlations[-1],
+            "random_weights": known(self.sanity.correlations[-1]),
             **{key: areas[key] for key in areas if not key.endswith(("curve", "method"))},
-            "under_noise": self.stability.correlation,
+            "under_noise": known(self.stability.correlation),
         }
 
 

@@ -166,9 +166,14 @@ def _targets(target: Target, logits: Tensor) -> Tensor:
     batch, classes = logits.shape
     if target is None:
         return logits.detach().argmax(1)
-    targets = torch.as_tensor(target, device=logits.device)
-    if targets.is_floating_point() or tuple(targets.shape) not in ((), (batch,)):
-        raise InputError(f"target is {target!r}, expected a class or {batch}, one for each image")
+    try:
+        targets: Tensor | None = torch.as_tensor(target, device=logits.device)
+    except (TypeError, ValueError):  # of a name
+        targets = None
+    if targets is None or targets.is_floating_point() or tuple(targets.shape) not in ((), (batch,)):
+        raise InputError(
+            f"target is {target!r}, expected the number of a class or {batch}, one for each image"
+        )
     if bool(((targets < 0) | (targets >= classes)).any()):
         raise InputError(f"target is {target!r}, expected classes from 0 to {classes - 1}")
     return targets.long().expand(batch)

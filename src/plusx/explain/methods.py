@@ -7,7 +7,12 @@ from torch import Tensor, nn
 
 from plusx.errors import InputError, nearest
 from plusx.explain.attribution import Attribution, Method
-from plusx.explain.by_input import guided_backpropagation, integrated_gradients, occlusion
+from plusx.explain.by_input import (
+    captum_attr,
+    guided_backpropagation,
+    integrated_gradients,
+    occlusion,
+)
 from plusx.explain.cams import (
     eigen_cam,
     grad_cam,
@@ -18,7 +23,7 @@ from plusx.explain.cams import (
 )
 from plusx.explain.looking import Target, Unit
 
-__all__ = ["BY_LAYER", "BY_PIXEL", "USUAL", "method"]
+__all__ = ["ANY_CLASS", "BY_LAYER", "BY_PIXEL", "USUAL", "method"]
 
 SQUARE = 7
 """How many squares of an occlusion go into a side."""
@@ -45,12 +50,14 @@ BY_PIXEL: dict[str, Method] = {
     "occlusion": _in_squares,
 }
 """Those of the pixels themselves, by captum."""
+ANY_CLASS = ("eigen-cam",)
+"""Those whose maps are the same whatever class is asked for."""
 USUAL = ("grad-cam", "hires-cam", "layer-cam", "eigen-cam")
 """What is shown where nothing is asked for: each takes a pass or two."""
 
 
 def method(name: str, *, unit: Unit = None) -> Method:
-    """Return a method by its name, at `unit` if it looks at one.
+    """Return a method by its name, at `unit` if it looks at one; refuse one that cannot be had.
 
     >>> method("grad-cam++", unit="stages.0.0.unit").keywords
     {'unit': 'stages.0.0.unit'}
@@ -58,6 +65,7 @@ def method(name: str, *, unit: Unit = None) -> Method:
     if name in BY_LAYER:
         return partial(BY_LAYER[name], unit=unit)
     if name in BY_PIXEL:
+        captum_attr()  # told now, not after the work of others
         return BY_PIXEL[name]
     known = [*BY_LAYER, *BY_PIXEL]
     raise InputError(

@@ -11,6 +11,7 @@ from plusx.analysis.drawing import BLUE, ORANGE, new_axes
 from plusx.errors import InputError
 from plusx.explain.attribution import Attribution, onto
 from plusx.explain.looking import logits_of, still
+from plusx.explain.probabilities import probabilities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,6 +139,7 @@ def faithfulness(
 
     Petsiuk et al. 2018, "RISE", section 4.2. What is taken away becomes `blank`, images of the same
     shape; each image's mean colour by default (the paper's insertion begins with a blurred image).
+    A map that is empty names no place: of that image the noise stands for it.
     """
     images = attribution.images
     if steps < 1:
@@ -148,13 +150,15 @@ def faithfulness(
         raise InputError(f"blank is {tuple(blank.shape)}, expected {tuple(images.shape)}")
     generator = torch.Generator().manual_seed(seed)
     smallest = min(attribution.raw, key=lambda raw: raw[0].numel())
-    noise = torch.rand(smallest.shape, generator=generator).to(images.device)
+    grid = attribution.grid or (smallest.shape[1], smallest.shape[2])
+    noise = torch.rand((len(images), *grid), generator=generator).to(images.device)
     chance = onto(noise, (images.shape[-2], images.shape[-1]))
 
     def curve(maps: Tensor, start: Tensor, end: Tensor) -> Tensor:
         return _curve(model, start, end, maps, attribution.targets, steps)
 
     maps = attribution.maps
+    maps = maps.where(maps.amax((1, 2), keepdim=True) > 0, chance)
     return Faithfulness(
         method=attribution.method,
         deleted=curve(maps, images, blank),
@@ -174,7 +178,7 @@ def _curve(
         for step in range(steps + 1):
             changed = (rank < step / steps * maps[0].numel())[:, None]
             logits = logits_of(model(end.where(changed, start)), len(start))
-            found.append(logits.softmax(1).gather(1, targets[:, None])[:, 0])
+            found.append(probabilities(logits).gather(1, targets[:, None])[:, 0])
     return torch.stack(found, 1).cpu()
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError
 from plusx.explain.attribution import Method, made_by
+from plusx.explain.known import known, shown
 from plusx.explain.looking import Target
 from plusx.explain.randomised import rank_correlation
 
@@ -18,7 +19,8 @@ __all__ = ["Stability", "stability"]
 class Stability:
     """Rank correlation with the maps of the clean images, and the mean change of a map's value.
 
-    Both are means over images and draws; maps go from 0 to 1.
+    Both are means over images and draws; maps go from 0 to 1. Empty maps have no order that could
+    be kept: the correlation leaves them out, and is NaN where all of them are.
     """
 
     method: str
@@ -29,13 +31,13 @@ class Stability:
 
     def to_json(self) -> dict[str, object]:
         """Return the figures as plain JSON values."""
-        return asdict(self)
+        return {**asdict(self), "correlation": known(self.correlation)}
 
     def table(self) -> str:
         """Say both figures."""
         lines = [
             (f"{self.method}, noise {self.noise:g}, {self.draws} draws", ""),
-            ("rank correlation", f"{self.correlation:z.3f}"),
+            ("rank correlation", shown(self.correlation, digits=3)),
             ("mean change of the map", f"{self.change:.3f}"),
         ]
         return "\n".join(aligned(lines))
@@ -69,5 +71,5 @@ def stability(
         maps = method(model, images + size * fresh, true.targets).maps
         correlations.append(rank_correlation(true.maps, maps))
         changes.append((maps - true.maps).abs().mean((1, 2)))
-    correlation, change = (float(torch.cat(rows).mean()) for rows in (correlations, changes))
+    correlation, change = (float(torch.cat(rows).nanmean()) for rows in (correlations, changes))
     return Stability(true.method, noise, draws, correlation, change)

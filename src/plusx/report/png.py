@@ -42,5 +42,7 @@ def plain(name: str) -> str:
 
     >>> plain("dogs/rex 1")
     'dogs-rex-1'
+    >>> plain("grad-cam++")
+    'grad-cam++'
     """
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "image"
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:60] or "image"

@@ -62,7 +62,10 @@ def _sentence(found: Decision) -> str:
     if len(found.images) == 1:
         (name, sure), *_ = found.top(0)
         half = found.main.maps.half(0)
-        on = f"; half of what speaks for it is on {percent(half)} of the picture" if half else ""
+        explained, _ = found.target(0)
+        it = "it" if explained == name else quoted(explained)
+        what = f"speaks for {it}" if found.main.of_class else "stands out"
+        on = f"; half of what {what} is on {percent(half)} of the picture" if half else ""
         return f"The network says {quoted(name)} and is {percent(sure)} sure{on}."
     counts = Counter(found.top(index)[0][0] for index in range(len(found.images)))
     first = [f"{quoted(name)} ({number})" for name, number in counts.most_common(4)]

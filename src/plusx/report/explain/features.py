@@ -29,7 +29,8 @@ def features(found: Features) -> Section:
         "features",
         "What the network looks for",
         "A channel is one detector inside the network. Early ones answer to edges and colours, "
-        "late ones to whole patterns. Shown are those that spoke most for the answers above.",
+        "late ones to whole patterns. Shown are those that spoke most for the classes explained "
+        "above.",
         join(pieces),
     )
 

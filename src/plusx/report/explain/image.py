@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from plusx.explain import Decision, Faithfulness
+from plusx.explain import Decision, Judged
 from plusx.report.blocks import paragraph
 from plusx.report.explain.overlay import big, over
 from plusx.report.explain.sentences import quoted, removal, where
@@ -28,7 +28,7 @@ def image(found: Decision, index: int) -> Section:
             "div",
             _seen(found, index),
             _mapped(found, index),
-            _tested(found, index),
+            *([_tested(found, index)] if found.main.maps.half(index) else []),
             class_="grid explained",
         )
     ]
@@ -85,7 +85,7 @@ def _mapped(found: Decision, index: int) -> Html:
     return framed(
         f"image-{index + 1}-map",
         _large(drawn, f"map of {maps.method} for {name}"),
-        caption=where(maps, index, name),
+        caption=where(found.main, index, name),
     )
 
 
@@ -113,7 +113,7 @@ def _methods(found: Decision, index: int) -> Html:
             ),
             tag("p", tag("strong", each.maps.method)),
             tag("div", verdict(each)),
-            tag("p", _areas(each.faithfulness.of(index)), class_="sure"),
+            tag("p", _areas(each, index), class_="sure"),
         )
         for each in found.judged
     )
@@ -128,7 +128,10 @@ def _methods(found: Decision, index: int) -> Html:
     )
 
 
-def _areas(one: Faithfulness) -> str:
+def _areas(each: Judged, index: int) -> str:
+    if not each.maps.half(index):
+        return "names no place"
+    one = each.faithfulness.of(index)
     return f"away {number(one.deletion)}, back {number(one.insertion)}"
 
 

@@ -30,7 +30,8 @@ def _all(found: Decision, features: Features | None) -> Iterator[tuple[str, byte
         yield f"{stem}.png", of_pixels(big(pixels))
         for each in found.judged:
             yield f"{stem}-{plain(each.name)}.png", of_pixels(over(pixels, each.maps.maps[index]))
-        yield f"{stem}-removal.png", of_drawing(found.main.faithfulness.of(index).plot)
+        if found.main.maps.half(index):
+            yield f"{stem}-removal.png", of_drawing(found.main.faithfulness.of(index).plot)
         for number, way in enumerate(found.ways, start=1):
             of = f"-{number}" if len(found.ways) > 1 else ""
             yield f"{stem}-split{of}.png", _halves(way.split, index)
@@ -38,9 +39,10 @@ def _all(found: Decision, features: Features | None) -> Iterator[tuple[str, byte
     if features is not None:
         if features.filters is not None:
             yield "features-filters.png", of_drawing(features.filters.plot)
-        for image, (layer, channel) in zip(features.excited.images, features.excited.at):
+        pairs = zip(features.excited.images, features.excited.at)
+        for number, (image, (layer, channel)) in enumerate(pairs, start=1):
             pixels = (255 * image).round().byte()
-            yield f"features-{plain(layer)}-{channel}.png", of_pixels(big(pixels))
+            yield f"features-{number}-{plain(layer)}-{channel}.png", of_pixels(big(pixels))
 
 
 def _halves(split: Split, index: int) -> bytes:

@@ -29,6 +29,8 @@ def where(main: Judged, index: int, name: str) -> str:
             f"What stands out in what the network saw, by {maps.method}, whatever the class: the "
             f"brighter a place glows, the more. Half of the glow is on {percent(half)} of the "
             "picture."
+            if half
+            else f"{maps.method} finds no place that stands out in what the network saw."
         )
     if not half:
         return (

@@ -2,6 +2,7 @@
 
 from plusx.explain import Decision, Judged
 from plusx.explain.decision import CHECKS
+from plusx.explain.known import shown
 from plusx.explain.randomised import SAME
 from plusx.report.blocks import table
 from plusx.report.explain.sentences import beats_chance
@@ -19,7 +20,8 @@ MUCH = 0.7
 
 def verdict(each: Judged) -> Html:
     """Mark a method by whether its maps depend on what the network learned."""
-    return chip("good" if each.sanity.passed else "warning", word=_word(each))
+    level = {True: "good", False: "warning", None: "note"}[each.sanity.passed]
+    return chip(level, word=each.sanity.verdict)
 
 
 def trust(found: Decision) -> Section:
@@ -53,7 +55,7 @@ def trust(found: Decision) -> Section:
 def findings(found: Decision) -> tuple[Finding, ...]:
     """Say what the checks found: of the main method, and which others to leave aside."""
     main = found.main
-    failed = [each for each in found.judged[1:] if not each.sanity.passed]
+    failed = [each for each in found.judged[1:] if each.sanity.passed is False]
     return (
         _of_weights(main, [each for each in found.judged if each.sanity.passed]),
         _of_places(main),
@@ -65,22 +67,24 @@ def _line(each: Judged) -> tuple[str, ...]:
     areas = each.faithfulness
     return (
         each.maps.method,
-        _word(each),
+        each.sanity.verdict,
         _alike(each),
         number(areas.deletion),
         number(areas.chance_deletion),
         number(areas.insertion),
         number(areas.chance_insertion),
-        f"{each.stability.correlation:z.2f}",
+        shown(each.stability.correlation),
     )
-
-
-def _word(each: Judged) -> str:
-    return "passes" if each.sanity.passed else "does not pass"
 
 
 def _of_weights(main: Judged, passing: list[Judged]) -> Finding:
     alike = _alike(main)
+    if main.sanity.passed is None:
+        return Finding(
+            "note",
+            f"Whether the maps of {main.maps.method} depend on the weights cannot be told",
+            "On the images of this check they are empty: there is nothing that could change.",
+        )
     if main.sanity.passed:
         return Finding(
             "good",
@@ -105,6 +109,12 @@ def _of_weights(main: Judged, passing: list[Judged]) -> Finding:
 
 def _of_places(main: Judged) -> Finding:
     areas = main.faithfulness
+    if not bool(main.maps.maps.any()):
+        return Finding(
+            "warning",
+            f"The maps of {main.maps.method} name no place",
+            "There is nothing on them to check. Look by another --method, or at another class.",
+        )
     said = (
         f"While they are taken away the mean probability is {number(areas.deletion)} (random "
         f"places: {number(areas.chance_deletion)}), while they are put back "
@@ -134,7 +144,7 @@ def _others(failed: list[Judged]) -> Finding:
 
 
 def _alike(each: Judged) -> str:
-    return f"{each.sanity.correlations[-1]:z.2f}"
+    return shown(each.sanity.correlations[-1])
 
 
 def _how_alike(each: Judged) -> str:
