@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -33,11 +34,13 @@ class Steps:
     """The steps of a benchmark, each done once: one that was stopped goes on after the last.
 
     `settings` are all that a step's value depends on: with others, or another machine or torch,
-    the benchmark begins anew.
+    the benchmark begins anew. So many are done `at_once`, by threads of their own: `seconds` are
+    those of the machine.
     """
 
-    def __init__(self, name: str, *, total: int, **settings: Any) -> None:
-        self.name, self.total = name, total
+    def __init__(self, name: str, *, total: int, at_once: int = 1, **settings: Any) -> None:
+        self.name, self.total, self.at_once = name, total, at_once
+        self.alone = Lock()
         self.path = UNDER_WAY / f"{name}.steps.json"
         self.settings = json.loads(json.dumps({**settings, "machine": machine()}))
         self.values: dict[str, Any] = {}
@@ -55,18 +58,22 @@ class Steps:
             return self.values[key]
         began = time.perf_counter()
         value = json.loads(json.dumps(way()))
-        self.now.append(time.perf_counter() - began)
+        with self.alone:
+            self._keep(key, value, time.perf_counter() - began)
+        return value
+
+    def _keep(self, key: str, value: Any, seconds: float) -> None:
+        self.now.append(seconds / self.at_once)
         self.values[key] = value
         self.seconds += self.now[-1]
         done = {"settings": self.settings, "seconds": self.seconds, "values": self.values}
         write_text(self.path, json.dumps(done, indent=2) + "\n")
         left = (self.total - len(self.values)) * sum(self.now) / len(self.now)
         print(
-            f"{self.name} {len(self.values)}/{self.total}: {key}, {self.now[-1]:.0f} s; "
+            f"{self.name} {len(self.values)}/{self.total}: {key}, {seconds:.0f} s; "
             f"about {left / 60:.0f} min left",
             flush=True,
         )
-        return value
 
     def finish(self) -> None:
         """Forget the steps: the benchmark is recorded."""

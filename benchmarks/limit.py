@@ -35,7 +35,14 @@ CELLS = {  # network: side of the images, batch
 
 
 def set_up(
-    network: str, precision: str, *, side: int, batch: int, device: str = "cpu", **settings: Any
+    network: str,
+    precision: str | None,
+    *,
+    side: int,
+    batch: int,
+    device: str = "cpu",
+    recipe: str = "usual",
+    **settings: Any,
 ) -> Setup:
     """A run of `plusx train` on noise in memory, ready for its first step."""
     data = sets.noise(side, max(10, 4 * batch), 10)
@@ -47,7 +54,7 @@ def set_up(
         batch_size=batch,
         in_memory=True,
         device=device,
-        recipe="usual",
+        recipe=recipe,
         **settings,
     )
     return prepare(config, reporter=Silent())

@@ -1,6 +1,8 @@
 """A run of `plusx train` as a person starts it: to its end, or on from where it was stopped."""
 
+import hashlib
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -15,19 +17,23 @@ def command(words: list[str]) -> str:
     return " ".join(["plusx", "train", *words])
 
 
-def plusx_run(name: str, words: list[str]) -> dict[str, Any]:
+def plusx_run(name: str, words: list[str], *, threads: int | None = None) -> dict[str, Any]:
     """Train as `plusx train WORDS` does; return accuracy, interval, epochs and seconds.
 
+    With so many `threads`; all cores by default. A run goes on only where the words are the same.
     "seconds" are those of training and validation, "wall seconds" those of all processes, from the
     first line of Python to the written report; where the run was stopped on the way there are none.
     "stem gradient" is the median L2 norm of the stem's gradient over the probes of training.
     """
-    folder = UNDER_WAY / "runs" / name
+    told = hashlib.blake2b(json.dumps(words).encode(), digest_size=4).hexdigest()
+    folder = UNDER_WAY / "runs" / f"{name}-{told}"
+    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     begun = (folder / "config.json").exists()
     verb = ["resume", str(folder)] if begun else ["train", *words, "--out", str(folder)]
     began = time.perf_counter()
     if not (folder / "report.html").exists():
-        done = subprocess.run([sys.executable, "-m", "plusx", *verb], stdout=subprocess.DEVNULL)
+        line = [sys.executable, "-m", "plusx", *verb]
+        done = subprocess.run(line, stdout=subprocess.DEVNULL, env=environment)
         if done.returncode not in (0, 1):  # 1: the answer is bad news, but an answer
             raise SystemExit(done.returncode)
     wall = time.perf_counter() - began

@@ -28,8 +28,12 @@ ABLATIONS = {
     "hybrid-parallel": "both parts see t itself",
 }
 """Values of the option `attention`, and what each leaves out or changes."""
-LEAST = 1.0
-"""Points that the statement says hybrid attention gains over none."""
+CLAIM = {
+    "none": "It gains a point or more over the network without attention",
+    "se": "It is at least as good as SE",
+    "cbam": "It is at least as good as CBAM",
+}
+"""The statement, by what hybrid attention is compared with."""
 
 
 def page(text: str) -> str:
@@ -112,7 +116,7 @@ def _of_set(name: str, of: Mapping[str, Any]) -> str:
         f"**{name}** (`{of['source']}`): {of['images']} training images, {of['epochs']} passes, "
         f"{of['seeds']} seeds, `{of['command']}`.",
         "",
-        "| attention | parameters | test accuracy | less none | less SE | time, times none |",
+        "| attention | parameters | test accuracy | less none | less SE | step, times none |",
         "|---|---|---|---|---|---|",
     ]
     for each in of["variants"].values():
@@ -120,15 +124,13 @@ def _of_set(name: str, of: Mapping[str, Any]) -> str:
             f"{each['parameters']:,}",
             _interval(each["accuracy, %"], unit="%"),
             *(_interval(each.get(f"less {other}, points")) for other in ("none", "se")),
-            f"{each['time, times plain']:.2f}",
+            f"{each['training step, times plain']:.2f}",
         ]
         lines.append(f"| {each['called']} | {' | '.join(cells)} |")
     whole = of["variants"]["hybrid"]
     judged = [
-        f"- It gains a point or more over the network without attention: "
-        f"{_judged(whole['less none, points'], LEAST)}.",
-        f"- It is at least as good as SE: {_judged(whole['less se, points'], 0.0)}.",
-        f"- It is at least as good as CBAM: {_judged(whole['less cbam, points'], 0.0)}.",
+        f"- {CLAIM[other]}: **{verdict}**, {_interval(whole[f'less {other}, points'])} points."
+        for other, verdict in of["claim"].items()
     ]
     return "\n".join([*lines, "", *_course(of), "", "Of the statement:", "", *judged])
 
@@ -156,13 +158,6 @@ def _interval(found: Mapping[str, Any] | None, unit: str = "") -> str:
         return "-"
     low, high = found["interval"]
     return f"{found['mean']:.2f}{unit} ({low:.2f} to {high:.2f})"
-
-
-def _judged(found: Mapping[str, Any], least: float) -> str:
-    """Say what the interval shows: all of it on one side of `least`, or not."""
-    low, high = found["interval"]
-    verdict = "held" if low >= least else "not held" if high < least else "not decided"
-    return f"**{verdict}**, {_interval(found)} points"
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def bench() -> ModuleType:
 
 
 def runs(*accuracies: float) -> list[dict[str, Any]]:
-    return [{**COURSE, "accuracy": a, "seconds": 10.0 * (i + 1)} for i, a in enumerate(accuracies)]
+    return [{**COURSE, "accuracy": a} for a in accuracies]
 
 
 def values(bench: ModuleType) -> dict[str, Any]:
@@ -33,24 +33,18 @@ def values(bench: ModuleType) -> dict[str, Any]:
     for attention in bench.VARIANTS:
         for seed, base in enumerate((0.70, 0.80, 0.90)):
             gain = {"hybrid": 0.02, "se": 0.03}.get(attention, 0.0)
-            of = {
-                "accuracy": base + gain,
-                "seconds": 30.0 if attention == "hybrid" else 20.0,
-                **COURSE,
-            }
-            found[f"cifar10 {attention} seed {seed}"] = of
-    return found
+            found[f"cifar10 {attention} seed {seed}"] = {"accuracy": base + gain, **COURSE}
+    return {**found, "times": dict.fromkeys(bench.VARIANTS, 1.0) | {"hybrid": 1.5}}
 
 
 def test_differences_are_of_pairs(bench: ModuleType) -> None:
     every = {"none": runs(0.7, 0.8), "se": runs(0.72, 0.81), "cbam": runs(0.7, 0.8)}
-    every["hybrid"] = [{**run, "seconds": 1.5 * run["seconds"]} for run in runs(0.73, 0.82)]
+    every["hybrid"] = runs(0.73, 0.82)
     found = bench.of_variant("hybrid", every, channels=3)
     assert found["accuracy by seed, %"] == [73.0, 82.0]
     # 3 and 2 points: the mean is 2.5, its interval 12.706 standard errors of 0.5 to both sides
     assert found["less none, points"] == {"mean": 2.5, "interval": [-3.85, 8.85]}
     assert found["less se, points"] == {"mean": 1.0, "interval": [1.0, 1.0]}
-    assert found["time, times plain"] == 1.5
     assert found["validation accuracy by pass, %"] == [40.0, 60.0]
     assert found["gradient of the stem, median"] == 0.5
     assert "less hybrid, points" not in found and found["parameters"] == 274_000
@@ -64,7 +58,25 @@ def test_rows_are_of_the_whole_module_against_what_the_claim_names(bench: Module
     assert (se["value"], se["at_least"]) == (-1.0, 0.0)
     assert (cbam["value"], cbam["at_least"]) == (2.0, 0.0)
     assert "3 seeds" in plain["note"] and "no attention" in plain["what"]
-    assert set(figures["cifar10"]["variants"]) == set(bench.VARIANTS)
+    of = figures["cifar10"]
+    assert set(of["variants"]) == set(bench.VARIANTS)
+    assert of["variants"]["hybrid"]["training step, times plain"] == 1.5
+    # every seed gains the same: the intervals have no width
+    assert of["claim"] == {"none": "held", "se": "not held", "cbam": "held"}
+    assert plain["note"].endswith(": held") and se["note"].endswith(": not held")
+
+
+def test_the_claim_is_judged_by_the_interval(bench: ModuleType) -> None:
+    for ends, said in (((1.0, 1.4), "held"), ((0.2, 0.8), "not held"), ((0.2, 1.2), "not decided")):
+        assert bench.verdict({"mean": 9.0, "interval": ends}, 1.0) == said
+
+
+def test_what_is_compared_names_the_images_of_a_seed(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bench.place_of("cifar10", 0)
+    monkeypatch.setattr(bench, "VALIDATION", 7)
+    assert bench.place_of("cifar10", 0) != before
 
 
 def test_initial_weights_of_the_network_are_the_same_for_all(bench: ModuleType) -> None:
