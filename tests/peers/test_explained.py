@@ -1,8 +1,11 @@
 """Class activation maps of the peers' networks against pytorch-grad-cam, within 1e-4."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 pytest.importorskip("torchvision")
@@ -15,6 +18,7 @@ import torchvision
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from peers import randomise
+from plusx.cli.explain import explain
 from plusx.explain import (
     eigen_cam,
     grad_cam,
@@ -110,3 +114,15 @@ def test_the_layer_is_chosen_and_split(name: str, last: str | None) -> None:
     path = through(model, images)
     sums = path.stem + path.added.sum(1) + path.offsets.sum(1)
     torch.testing.assert_close(sums, path.evidence, rtol=1e-3, atol=1e-4)
+
+
+def test_a_page_about_a_peers_network_is_whole(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    pixels = np.random.default_rng(0).integers(256, size=(96, 96, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(photo)
+    out = tmp_path / "page"
+    explain("torchvision:resnet18", photo, method=["grad-cam"], size=64, num_classes=7, out=out)
+    page = (out / "explain.html").read_text()
+    assert page.count("<figure") == 6 and "layer4" in page and "random weights" in page
+    names = [path.name for path in out.glob("*.png")]
+    assert {f"1-photo-{name}.png" for name in ("grad-cam", "split", "way")} <= {*names}

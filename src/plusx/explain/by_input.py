@@ -55,7 +55,7 @@ def guided_backpropagation(model: nn.Module, images: Tensor, target: Target = No
     captum = captum_attr()
     with still(model):
         seen = passed(model, images, target)
-        guided = captum.GuidedBackprop(_one_relu_a_site(model, images))
+        guided = captum.GuidedBackprop(_one_relu_a_site(model, seen.images.detach()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # captum tells of its hooks
             found = guided.attribute(images.detach().clone().requires_grad_(), target=seen.targets)
