@@ -14,6 +14,7 @@ def ends(model: nn.Module, images: Tensor) -> tuple[str, ...]:
 
     An end is a unit whose places the answer depends on and that no later end is made of.
 
+    >>> import torch
     >>> from plusx import create
     >>> ends(create("dualstream_resnet18", num_classes=2), torch.randn(1, 3, 64, 64))
     ('stages.3.rgb.1.unit', 'stages.3.l.1.unit')
