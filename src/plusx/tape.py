@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from plusx.graph import joins, names, output_of, run, trace
 from plusx.unit import Unit, declared_units
@@ -56,11 +57,8 @@ def watch(
         module.register_forward_hook(hook(name), with_kwargs=True)
         for name, module in modules.items()
     ]
-    try:
+    with _until_the_end(handles):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
@@ -128,12 +126,18 @@ def _copied(modules: Sequence[nn.Module]) -> Iterator[None]:
     def copy(module: nn.Module, inputs: object, y: Tensor) -> Tensor:
         return y.clone()
 
-    handles = [module.register_forward_hook(copy) for module in modules]
+    with _until_the_end([module.register_forward_hook(copy) for module in modules]):
+        yield
+
+
+@contextmanager
+def _until_the_end(hooks: Sequence[RemovableHandle]) -> Iterator[None]:
+    """Take the hooks away when the block ends, also when it raises."""
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager
