@@ -7,10 +7,10 @@ hand, CIFAR-10. A seed draws training and validation images (the same for all), 
 (those of the ResNet the same for all), order and augmentation: differences are of pairs. All test
 images are read once, at the end of each run. Intervals are those of Student's t over seeds.
 
-On a CPU some images and eight passes, so that 90 runs take three hours on two cores, two at a time
-with a thread each; on a GPU all images and 24 passes. A run that was stopped goes on where it
-stood. What a variant costs in time is measured apart, in turns: the training step of the same
-command.
+On a CPU some images, four passes, small batches and float32, which every processor has: 90 runs in
+two to three hours on two cores, two at a time with a thread each. On a GPU all images and 24
+passes. A run that was stopped goes on where it stood. What a variant costs in time is measured
+apart, in turns: the training step of the same command.
 """
 
 import hashlib
@@ -68,12 +68,14 @@ class Set(NamedTuple):
 
 
 SETS = {
-    "fashion-mnist": Set(12_000, 1, PUBLISHED["fashion-mnist"].places),
-    "cifar10": Set(8_000, 3, (*PUBLISHED["cifar10"].places, "cifar10-jpeg.zip")),
+    "fashion-mnist": Set(3_500, 1, PUBLISHED["fashion-mnist"].places),
+    "cifar10": Set(3_500, 3, (*PUBLISHED["cifar10"].places, "cifar10-jpeg.zip")),
 }
-VALIDATION = 60 if TRY else 5_000
+VALIDATION = 60 if TRY else 5_000 if WHOLE_SIZE else 2_000
 MODEL = "hybrid_resnet8" if TRY else "hybrid_resnet20"
-EPOCHS = 1 if TRY else 24 if WHOLE_SIZE else 8
+EPOCHS = 1 if TRY else 24 if WHOLE_SIZE else 4
+BATCH = 128 if WHOLE_SIZE else 64
+PRECISION = "bf16" if GPU else "32"
 
 
 def at_hand(folder: Path) -> dict[str, Path]:
@@ -93,7 +95,9 @@ def compared() -> str:
     """A digest of all that is compared: after a change no earlier run counts."""
     of = Path(plusx.branch.__file__).parent.glob("*.py")
     files = [*sorted(of), Path(plusx.zoo.hybrid.__file__)]
-    how = json.dumps([MODEL, EPOCHS, VALIDATION, {name: images_of(name) for name in SETS}])
+    how = json.dumps(
+        [MODEL, EPOCHS, VALIDATION, BATCH, PRECISION, {name: images_of(name) for name in SETS}]
+    )
     text = b"".join([how.encode(), *(path.read_bytes() for path in files)])
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 
@@ -134,6 +138,7 @@ def read(split: Split, places: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 def words(data: str, attention: str, seed: int | str) -> list[str]:
     return [
         *("--data", data, "--recipe", "quick", "--epochs", str(EPOCHS), "--seed", str(seed)),
+        *("--batch-size", str(BATCH), "--precision", PRECISION),
         *("--model", MODEL, "--options.attention", attention),
     ]
 
@@ -153,9 +158,9 @@ def step_times() -> dict[str, float]:
         attention: training_step(
             set_up(
                 MODEL,
-                None,
+                PRECISION,
                 side=32,
-                batch=128,
+                batch=BATCH,
                 device="cuda" if GPU else "cpu",
                 recipe="quick",
                 options={"attention": attention},
@@ -236,7 +241,8 @@ def rows(figures: dict[str, Any]) -> list[Row]:
     """Lines of README's table: what the claim says of the whole module."""
     made = []
     for name, of in figures.items():
-        what = f"resnet20, {name}, {of['images']} images, hybrid attention: test accuracy"
+        trained = f"{of['images']} images, {of['epochs']} passes"
+        what = f"resnet20, {name}, {trained}, hybrid attention: test accuracy"
         for other, least in LEAST.items():
             found = of["variants"][WHOLE][f"less {other}, points"]
             low, high = found["interval"]
