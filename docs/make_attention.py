@@ -116,7 +116,7 @@ def _of_set(name: str, of: Mapping[str, Any]) -> str:
         f"**{name}** (`{of['source']}`): {of['images']} training images, {of['epochs']} passes, "
         f"{of['seeds']} seeds, `{of['command']}`.",
         "",
-        "| attention | parameters | test accuracy | less none | less SE | step, times none |",
+        "| gate | parameters | test accuracy | points over none | over SE | step, times none |",
         "|---|---|---|---|---|---|",
     ]
     for each in of["variants"].values():
