@@ -70,6 +70,7 @@ def test_sections_without_figures_are_left_out() -> None:
         (0.02, (-0.01, 0.02), 0.001, "hardly answer"),
         (-0.02, (-0.04, 0.01), 0.4, "nothing shows that the network needs it"),
         (-0.02, (-0.04, 0.01), 0.4, "by +2.0 points, which 24 images do not tell from none"),
+        (0.0, (-0.04, 0.04), 0.4, "changes by +0.0 points, which 24 images do not tell from none"),
     ],
 )
 def test_the_sentence_follows_from_the_interval(

@@ -28,8 +28,8 @@ def sentence(found: GateStudy) -> str:
             f"The gates answer to the image: held at their means they cost {lost} (95% interval "
             f"{ends})."
         )
-    gained = f"the accuracy changes by {-100 * together.lost:+.1f} points"
-    ends = f"{-100 * high:+.1f} to {-100 * low:+.1f}"
+    gained = f"the accuracy changes by {-100 * together.lost:+z.1f} points"
+    ends = f"{-100 * high:+z.1f} to {-100 * low:+z.1f}"
     if high < 0:
         return f"The gates do harm: held at their means {gained} (95% interval {ends})."
     if together.change < NEGLIGIBLE:
