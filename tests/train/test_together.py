@@ -73,7 +73,7 @@ def far(folder: Path, alone: Path) -> float:
 # pass a ReLU's zero together or not. In float64 both ways agree to the last digits.
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("options", "devices", "within"), [(GROUPS, 2, 1e-4), (GROUPS, 3, 1e-4), (TOGETHER, 2, 0.5)]
+    ("options", "devices", "within"), [(GROUPS, 2, 1e-3), (GROUPS, 3, 1e-3), (TOGETHER, 2, 0.5)]
 )
 def test_processes_together_train_as_one_alone(
     alone: dict[tuple[str, ...], Path],
