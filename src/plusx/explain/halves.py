@@ -11,7 +11,7 @@ from plusx.analysis.aligned import aligned
 from plusx.errors import InputError, nearest
 from plusx.explain.address import spoken
 from plusx.explain.attribution import onto, picture
-from plusx.explain.looking import Target, chosen, passed, still
+from plusx.explain.looking import Pass, Target, chosen, passed, still
 from plusx.explain.places import as_map
 from plusx.explain.weights import Weights, by_mean
 from plusx.tape import UnitRecord
@@ -20,7 +20,7 @@ from plusx.unit import units
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Halves", "Split", "halves", "merges", "split", "weighed"]
+__all__ = ["Halves", "Split", "halves", "merges", "split", "unit_of", "weighed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,18 +122,25 @@ def split(
     """
     with still(model):
         seen = passed(model, images, target)
-        records = seen.tape.units
-        if not records:
-            raise InputError("the network has no residual unit: there is nothing to split")
-        name = unit or chosen(seen, {n: r.y for n, r in records.items()})
-        if name not in records:
-            known = f"{list(records)}{nearest(name, records)}"
-            raise InputError(f"the network has no unit {name!r} that is run; it has {known}")
-        parts = halves(name, records[name], merges(model, seen.images.detach())[name])
-        w = weighed(name, seen.gradient(records[name].y), parts.y, seen.size, weights)
+        name = unit_of(seen, unit)
+        record = seen.tape.units[name]
+        parts = halves(name, record, merges(model, seen.images.detach())[name])
+        w = weighed(name, seen.gradient(record.y), parts.y, seen.size, weights)
         maps = [as_map(w * value, seen.size) for value in (parts.y, parts.carried, parts.added)]
     whole, carried, added = (one.sum(1).detach() for one in maps if one is not None)
     return Split(name, seen.targets, images.detach(), whole, carried, added)
+
+
+def unit_of(seen: Pass, unit: str | None) -> str:
+    """Return the unit to look through: `unit`, if it was run, or the last that decides."""
+    records = seen.tape.units
+    if not records:
+        raise InputError("the network has no residual unit: there is no shortcut to look through")
+    name = unit or chosen(seen, {n: record.y for n, record in records.items()})
+    if name not in records:
+        known = f"{list(records)}{nearest(name, records)}"
+        raise InputError(f"the network has no unit {name!r} that is run; it has {known}")
+    return name
 
 
 def merges(model: nn.Module, images: Tensor) -> dict[str, nn.Module]:

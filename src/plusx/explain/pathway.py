@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
-from plusx.errors import InputError, nearest
 from plusx.explain.address import spoken
 from plusx.explain.before import before
-from plusx.explain.halves import Halves, halves, merges, weighed
-from plusx.explain.looking import Pass, Target, chosen, passed, still
+from plusx.explain.halves import Halves, halves, merges, unit_of, weighed
+from plusx.explain.looking import Pass, Target, passed, still
 from plusx.explain.places import as_map
 from plusx.explain.weights import Weights, by_mean
 
@@ -133,14 +132,7 @@ def through(
     """
     with still(model):
         seen = passed(model, images, target)
-        records = seen.tape.units
-        if not records:
-            raise InputError("the network has no residual unit: there is no shortcut to follow")
-        last = unit or chosen(seen, {name: record.y for name, record in records.items()})
-        if last not in records:
-            known = f"{list(records)}{nearest(last, records)}"
-            raise InputError(f"the network has no unit {last!r} that is run; it has {known}")
-        return _followed(seen, last, merges(model, seen.images.detach()), weights)
+        return _followed(seen, unit_of(seen, unit), merges(model, seen.images.detach()), weights)
 
 
 def _followed(seen: Pass, last: str, merge: dict[str, nn.Module], weights: Weights) -> Through:
