@@ -1,4 +1,4 @@
-"""changed(model, change): a copy of any network with other parts in its units."""
+"""Copies of any network: as it is, or with other parts in its units."""
 
 import copy
 from collections.abc import Callable
@@ -11,7 +11,21 @@ from plusx.errors import InputError, nearest
 from plusx.graph import Inputs, Join, context_of, joins, trace
 from plusx.unit import Unit, declared_units, units
 
-__all__ = ["changed", "replace_shortcut", "scale", "skip", "swap"]
+__all__ = ["changed", "copy_of", "replace_shortcut", "scale", "skip", "swap"]
+
+
+def copy_of(model: nn.Module, memo: dict[int, object] | None = None) -> nn.Module:
+    """Copy a network; `memo` as for `copy.deepcopy`.
+
+    What a forward pass has left on a module, such as the weight that `weight_norm` makes before
+    each, is copied without the way it was made.
+    """
+    memo = {} if memo is None else memo
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(model, memo)
 
 
 def changed(
@@ -23,7 +37,7 @@ def changed(
     (`dataclasses.replace`). A network that is not ours becomes the graph of its forward pass
     (`graph.trace`), in the mode it has; `inputs` as for `units`. The model stays as it is.
     """
-    copied = copy.deepcopy(model)
+    copied = copy_of(model)
     before = units(copied, inputs)
     after = change(list(before))
     if len(after) != len(before):

@@ -1,6 +1,7 @@
 """record(model): what passes through the units. The only hooks of the house."""
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from plusx.errors import InputError
 from plusx.graph import joins, names, output_of, run, trace
 from plusx.unit import Unit, declared_units
 from plusx.zoo.network import Network
@@ -28,10 +30,14 @@ class UnitRecord:
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """What was recorded: `tape.units[name]`, and `tape.outputs[name]` of the other modules."""
+    """What was recorded: `tape.units[name]`, and `tape.outputs[name]` of the other modules.
+
+    `times` says how often each unit was run while it was recorded; the record is of the last time.
+    """
 
     units: dict[str, UnitRecord] = field(default_factory=dict)
     outputs: dict[str, Tensor] = field(default_factory=dict)
+    times: Counter[str] = field(default_factory=Counter)
 
 
 @contextmanager
@@ -111,8 +117,11 @@ def _hooked(
         if f"{name}.transform" in parts:
             s, t = seen.pop(f"{name}.shortcut"), seen.pop(f"{name}.transform")
             tape.units[name] = UnitRecord(x, s, t, seen.pop(name))
+            tape.times[name] += 1
 
     def see_output(name: str, x: Tensor, y: Tensor) -> None:
+        if not isinstance(y, Tensor):
+            raise InputError(f"{name!r} gives a {type(y).__name__}, expected one tensor")
         tape.outputs[name] = _keep_grad(y)
 
     with watch(parts, see_part), watch(modules, see_output):
@@ -167,6 +176,7 @@ def _through_graph(
         kept = {node: _keep_grad(value) for node, value in values.items()}
         for name, row in zip(names(found), ends):
             tape.units[name] = UnitRecord(*(kept[node] for node in row))
+            tape.times[name] += 1
         for name, node in outputs.items():
             tape.outputs[name] = kept[node]
         return y

@@ -195,3 +195,22 @@ def test_steps_are_counted_by_the_mean_of_ten() -> None:
     assert course.steps_to(0.5) is None
     with pytest.raises(InputError, match="0 models"):
         gate_learning({}, IMAGES, LABELS)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_rounding_is_no_answer(kind: torch.dtype) -> None:
+    """Rows of a softmax have the same mean for every image."""
+    torch.manual_seed(0)
+    model = create("resnet8", num_classes=10, attention="nonlocal").to(kind)
+    images = (torch.rand(60, 3, 16, 16) * torch.rand(60, 1, 1, 1)).to(kind)
+    rows = gate_complexity(model, images).rows
+    assert all(math.isnan(row.r) for row in rows if row.does == "strength")
+    if kind == torch.float32:
+        assert not any(math.isnan(row.r) for row in rows if row.does == "distance")
+
+
+def test_flow_is_the_same_within_inference_mode() -> None:
+    model, x = create("resnet8", num_classes=10, attention="se"), torch.randn(4, 3, 8, 8)
+    wanted = gate_flow(model, x, torch.arange(4))
+    with torch.inference_mode():
+        assert gate_flow(model, x.clone(), torch.arange(4)) == wanted

@@ -244,3 +244,20 @@ def test_the_doctor_names_a_stream_that_is_cut_off_or_has_no_say() -> None:
     seen = seen_in(together(colour, grey))["streams.share"]
     assert (seen.verdict, seen.cause, seen.place) == ("warning", "stream without a say", "stem.l")
     assert seen_in(together(colour, grey))["streams.sum"].verdict == "fine"
+
+
+@pytest.mark.parametrize("names", [("rgb", "l"), ("a", "b")])
+def test_a_stream_may_have_streams(names: tuple[str, str]) -> None:
+    inner = [create("dualstream_mlp", num_classes=4, image_size=16) for _ in names]
+    model = beside({name: Stream(Colour(), net) for name, net in zip(names, inner)})
+    found = streams(model, X, Y)
+    sizes = [sum(p.numel() for p in net.parameters()) for net in inner]
+    assert [stream.params for stream in found.streams] == sizes and found.difference == 0
+
+
+def test_gradients_are_the_same_within_inference_mode() -> None:
+    model = together(*networks())
+    wanted = [stream.gradient for stream in streams(model, X, Y).streams]
+    with torch.inference_mode():
+        found = streams(model, X.clone(), Y.clone())
+    assert [stream.gradient for stream in found.streams] == wanted

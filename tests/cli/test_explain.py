@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 
 from cli.calls import Run
-from plusx import InputError, create, save
+from plusx import InputError, create, files, save
 from plusx.cli.explain import explain
 from plusx.cli.grouped import EXPLAIN
 from plusx.cli.subject import pool_of, subject
 from plusx.data import InputSpec
 from plusx.doctor.target import Asked
+from plusx.report import explain as page
 from plusx.train.setup import Silent
 
 SPEC = InputSpec(("cat", "dog"), 3, 16, 16, (0.5,) * 3, (0.25,) * 3)
@@ -116,6 +117,33 @@ def test_pictures_of_an_earlier_time_go_and_nothing_else(plusx: Run, saved: Path
     assert plusx("explain", saved, photos / "0.png", "--method", "grad-cam")[0] == 0
     assert {path.name[0] for path in folder.glob("*.png")} == {"1", "3"} and kept.is_file()
     assert [path.name for path in folder.glob("3-*")] == ["3-mine.png"]
+
+
+def test_what_is_interrupted_leaves_nothing_for_good(
+    plusx: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, folder = saved.parent / "photos" / "cat", saved / "explain"
+    full = files.write_bytes
+
+    def fails(path: Path, content: bytes) -> None:
+        if path.name == "explain.html":
+            raise OSError("no space left on device")
+        full(path, content)
+
+    def unbuilt(*given: object) -> str:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(page, "build", unbuilt)
+        with pytest.raises(RuntimeError):
+            plusx("explain", saved, photos / "0.png", "--method", "grad-cam")
+    assert not folder.exists()
+    assert plusx("explain", saved, photos, "--method", "grad-cam", "--count", 3)[0] == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write_bytes", fails)
+        assert plusx("explain", saved, photos, "--method", "layer-cam", "--count", 3)[0] != 0
+    assert plusx("explain", saved, photos / "1.png", "--method", "grad-cam")[0] == 0
+    assert {path.name[0] for path in folder.glob("*.png")} == {"1"}
 
 
 def test_a_folder_of_others_and_a_file_are_refused_before_the_work(plusx: Run, saved: Path) -> None:

@@ -7,7 +7,15 @@ from foreign_image import Foreign
 from torch import Tensor, nn
 
 from plusx import InputError, create
-from plusx.explain import guided_backpropagation, integrated_gradients, occlusion
+from plusx.explain import (
+    faithfulness,
+    grad_cam,
+    guided_backpropagation,
+    integrated_gradients,
+    occlusion,
+    score_cam,
+)
+from plusx.explain.attribution import Method
 
 pytest.importorskip("captum")
 
@@ -76,3 +84,56 @@ def test_wrong_inputs() -> None:
         occlusion(model, images, window=9)
     with pytest.raises(InputError, match="steps is 0"):
         integrated_gradients(model, images, steps=0)
+
+
+class _Normed(nn.Module):
+    """A network that normalises its input, in place or not."""
+
+    def __init__(self, network: nn.Module, inplace: bool) -> None:
+        super().__init__()
+        self.network, self.inplace = network, inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.sub_(0.3).div_(0.2) if self.inplace else (x - 0.3) / 0.2
+        return self.network(x)
+
+
+@pytest.mark.parametrize(
+    "method", [integrated_gradients, guided_backpropagation, occlusion, grad_cam, score_cam]
+)
+def test_a_network_that_writes_over_its_input_is_explained_as_one_that_does_not(
+    method: Method,
+) -> None:
+    network, images = Foreign().eval(), torch.rand(2, 3, 16, 16)
+    before = images.clone()
+    wanted = method(_Normed(network, inplace=False), images)
+    found = method(_Normed(network, inplace=True), images)
+    assert torch.equal(images, before) and torch.equal(found.targets, wanted.targets)
+    torch.testing.assert_close(found.raw, wanted.raw)
+    by_places = [faithfulness(_Normed(network, inplace), wanted) for inplace in (False, True)]
+    torch.testing.assert_close(by_places[1].deleted, by_places[0].deleted)
+
+
+class _Branching(nn.Module):
+    """A network that no graph can be drawn of."""
+
+    def __init__(self, *, cut: bool = False) -> None:
+        super().__init__()
+        self.network, self.cut = Foreign(), cut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.network(x.detach() if self.cut else x)
+        return y if float(y.detach().mean()) < 9 else -y
+
+
+def test_a_network_that_cannot_be_traced_has_attributions_of_pixels() -> None:
+    model, images = _Branching(), torch.randn(2, 3, 16, 16)
+    for method in (integrated_gradients, occlusion):
+        torch.testing.assert_close(
+            method(model, images, 1).raw, method(model.network, images, 1).raw
+        )
+
+
+def test_where_no_gradient_reaches_the_image_it_is_said() -> None:
+    with pytest.raises(InputError, match="no gradient of the answer reaches the image"):
+        integrated_gradients(_Branching(cut=True), torch.randn(1, 3, 16, 16))

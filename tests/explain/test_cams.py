@@ -1,6 +1,7 @@
 """Class activation maps against their formulas, by plain autograd."""
 
 import copy
+import math
 from collections.abc import Callable
 
 import pytest
@@ -20,6 +21,7 @@ from plusx.explain import (
     score_cam,
 )
 from plusx.explain.places import as_map
+from plusx.explain.weights import by_curvature
 
 METHODS = [grad_cam, grad_cam_pp, hires_cam, layer_cam, eigen_cam, score_cam]
 
@@ -75,7 +77,7 @@ def test_grad_cam_pp_is_its_formula_pixel_by_pixel() -> None:
     for c in range(y.shape[1]):
         w = 0.0
         for p in g[0, c].flatten().tolist():
-            a = p**2 / (2 * p**2 + float(y[0, c].sum()) * p**3 + 1e-6)
+            a = p**2 / (2 * p**2 + float(y[0, c].relu().sum()) * p**3 + 1e-6)
             w += a * max(p, 0.0)
         wanted += w * y[0, c]
     torch.testing.assert_close(grad_cam_pp(model, images, 1).raw[0][0], wanted)
@@ -259,3 +261,18 @@ def test_wrong_inputs(wrong: dict[str, object], says: str) -> None:
     given |= wrong
     with pytest.raises(InputError, match=says):
         grad_cam(given["model"], given["images"], given["target"], unit=given["unit"])
+
+
+def test_grad_cam_pp_weighs_by_no_more_than_half_where_values_are_negative() -> None:
+    values, gradients = torch.randn(5, 7, 4, 4) - 1, 5 * torch.randn(5, 7, 4, 4)
+    weights = by_curvature(values, gradients)[:, :, 0, 0]
+    assert bool((weights >= 0).all())
+    assert bool((weights <= gradients.relu().sum((2, 3)) / 2).all())
+
+
+def test_a_map_that_is_not_finite_is_told_so() -> None:
+    model = Foreign()
+    nn.init.constant_(model.blocks[3].conv2.bias, math.nan)
+    for cam in (grad_cam, eigen_cam):
+        with pytest.raises(InputError, match=r"is not finite; look at the network: plusx doctor"):
+            cam(model, torch.randn(1, 3, 16, 16), 1)

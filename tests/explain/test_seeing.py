@@ -1,6 +1,7 @@
 """Feature visualisation: spectra and motions in closed form, channels whose best image is known."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from plusx.data import InputSpec
 from plusx.explain import Motion, excite, extremes, features, filters
 from plusx.explain.moved import moved
 from plusx.explain.spectrum import image_of, noise
+from plusx.report.explain import build
 
 STILL = Motion(shift=0.0, scale=1.0, turn=0.0)
 
@@ -231,3 +233,43 @@ def test_channels_are_those_of_the_class_that_is_asked_for() -> None:
             model, images(2), images(2), [target] * 2, layers=["0"], channels=1, steps=1
         )
         assert found.excited.at == (("0", target),)
+
+
+class _Silent(nn.Module):
+    """A detector of red behind a ReLU, which grey does not reach."""
+
+    def __init__(self, bias: float) -> None:
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 1, 1), nn.ReLU()
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1))
+            self.conv.bias.fill_(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.conv(x)).mean((2, 3))
+
+
+def test_a_channel_that_a_relu_keeps_silent_on_grey_is_excited() -> None:
+    found = excite(_Silent(-0.5), [("relu", 0)], spec=_spec(3, 16), steps=128)
+    assert found.found(0) and float(found.values) > 10 * float(found.before)
+    red, green, blue = found.images[0].mean((1, 2)).tolist()
+    assert red > max(green, blue)
+
+
+def test_where_nothing_excites_a_channel_it_is_said() -> None:
+    seen = looked()
+    found = excite(_Silent(-9.0), [("relu", 0)], spec=_spec(3, 16), steps=2)
+    assert not found.found(0) and "nothing was found to excite it" in build(
+        decided(1), replace(seen, excited=replace(found, at=seen.excited.at[:1]), filters=None)
+    )
+    assert "nothing was found" not in build(decided(1), seen)
+
+
+def test_a_layer_of_several_tensors_is_refused() -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x, x
+
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), Two())
+    with pytest.raises(InputError, match="'1' gives a tuple, expected a layer"):
+        excite(model, [("1", 0)], spec=_spec(3, 8))

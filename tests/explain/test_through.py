@@ -225,3 +225,11 @@ def test_wrong_inputs(question: object) -> None:
         question(_stream(), images, unit="9")
     with pytest.raises(InputError, match="no residual unit"):
         question(nn.Sequential(nn.Conv2d(3, 6, 3), _Head()), images)
+
+
+def test_a_unit_that_is_run_again_and_again_is_not_followed() -> None:
+    model, images = _stream(1), torch.randn(2, 3, 8, 8)
+    again = nn.Sequential(model[0], model[1], model[1], model[2])
+    with pytest.raises(InputError, match="the unit '1' is run 2 times in a pass"):
+        through(again, images, 1)
+    assert len(through(model, images, 1).units) == 1

@@ -3,11 +3,13 @@
 import copy
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from foreign_image import Foreign
 from torch import Tensor, nn
 
 from plusx import InputError, create
@@ -219,3 +221,14 @@ def test_noise_is_as_coarse_as_the_places_that_a_map_tells_apart() -> None:
     wanted = faithfulness(_Corner(), replace(fine, raw=(torch.rand(2, 3, 3),)))
     assert torch.equal(coarse.chance_deleted, wanted.chance_deleted)
     assert not torch.equal(coarse.chance_deleted, faithfulness(_Corner(), fine).chance_deleted)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+@pytest.mark.parametrize("norm", [nn.utils.weight_norm, nn.utils.spectral_norm])
+def test_a_network_whose_weights_are_made_at_each_pass_can_be_made_random(norm: Callable) -> None:
+    model = Foreign()
+    model.blocks[1].conv1 = norm(model.blocks[1].conv1)
+    images = torch.randn(2, 3, 16, 16)
+    model(images)
+    found = sanity(model, images, grad_cam, 1)
+    assert len(found.correlations) == len(found.parts) and not math.isnan(found.correlations[-1])

@@ -94,11 +94,13 @@ def gate_complexity(model: nn.Module, images: Tensor, *, batch: int = 64) -> Gat
     measures = complexity(images)
     labels = torch.zeros(len(images), dtype=torch.long)
     done: dict[tuple[str, str], list[Tensor]] = {}
+    rounding: dict[str, float] = {}
     with seeing(model) as passes, torch.no_grad():
         found, seen = moments_in(passes, images, labels, batch=batch)
         for x in images.split(batch):
             for name, weights in passes(x).weights.items():
                 flat = weights.double().cpu().flatten(1)
+                rounding[name] = max(rounding.get(name, 0.0), _rounding(weights, flat))
                 apart = flat - seen[name].mean.flatten()
                 for does, value in (
                     ("strength", flat.mean(1)),
@@ -107,13 +109,27 @@ def gate_complexity(model: nn.Module, images: Tensor, *, batch: int = 64) -> Gat
                 ):
                     done.setdefault((name, does), []).append(value)
     rows = [
-        Correlation(gate.name, does, measure, *rank_correlation(torch.cat(values).numpy(), against))
+        Correlation(
+            gate.name,
+            does,
+            measure,
+            *rank_correlation(torch.cat(values).numpy(), against, least=rounding[gate.name]),
+        )
         for gate in found
         for (name, does), values in done.items()
         if name == gate.name
         for measure, against in measures.items()
     ]
     return GateComplexity(len(images), tuple(rows))
+
+
+def _rounding(weights: Tensor, flat: Tensor) -> float:
+    """Return how far the mean of weights can differ that are the same but for their rounding.
+
+    Rows of a softmax have the same mean for every image; ranks of what is left are no answer.
+    """
+    eps, single = (torch.finfo(kind).eps for kind in (weights.dtype, torch.float32))
+    return float(flat.abs().mean(1).max()) * (16 * single + 4 * eps / math.sqrt(flat.shape[1]))
 
 
 def complexity(images: Tensor) -> dict[str, NDArray[np.float64]]:
@@ -160,9 +176,11 @@ def _size(grey: NDArray[np.uint8]) -> float:
 
 
 def rank_correlation(
-    one: NDArray[np.float64], other: NDArray[np.float64]
+    one: NDArray[np.float64], other: NDArray[np.float64], *, least: float = 0.0
 ) -> tuple[float, float, float]:
     """Return Spearman's r with its 95% interval, by Fisher's z; NaN where one of them is flat.
+
+    `one` is flat, too, where it does not range over more than `least`.
 
     The variance of z is (1 + r^2 / 2) / (n - 3): Bonett and Wright 2000, "Sample size requirements
     for estimating Pearson, Kendall and Spearman correlations". At 1 z is infinite: there the
@@ -170,7 +188,7 @@ def rank_correlation(
     """
     from scipy.stats import rankdata
 
-    if min(np.ptp(one) / max(np.abs(one).max(), 1e-30), np.ptp(other)) <= 1e-9:
+    if np.ptp(one) <= max(least, 1e-9 * np.abs(one).max()) or np.ptp(other) <= 1e-9:
         return math.nan, math.nan, math.nan
     r = float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
     if len(one) <= 3:

@@ -106,15 +106,15 @@ def gate_flow(model: nn.Module, images: Tensor, labels: Tensor, *, batch: int = 
         found = found_gates(passes, images)
         named(found, found[0].name if found else None)  # refuses a network without a gate
         for x, y in cut:
-            with torch.enable_grad():
-                seen = passes(x.detach().requires_grad_(), with_units=True)
+            with torch.inference_mode(False), torch.enable_grad():
+                seen = passes(x.detach().clone().requires_grad_(), with_units=True)
                 logits = seen.logits.float()
-                classes = known(y, logits.shape[1])
+                classes = known(y.clone(), logits.shape[1])
                 loss = F.cross_entropy(logits, classes, reduction="sum") / len(images)
                 for gate in found:
                     name = gate.name
                     ways = _split(loss, seen.sources[name], seen.products[name], seen.raw[name])
-                    if gate.unit in seen.joins:
+                    if gate.unit and gate.unit in seen.joins:
                         ways += _at_unit(loss, *seen.joins[gate.unit])
                     before = squares.setdefault(name, [0.0] * len(ways))
                     squares[name] = [a + b for a, b in zip(before, ways, strict=True)]

@@ -1,6 +1,5 @@
 """Does a network learn faster with a part than without it, and how large are its gradients?"""
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import log_if_wide, new_axes
 from plusx.analysis.gate_moments import batches
 from plusx.analysis.labels import known
+from plusx.edit import copy_of
 from plusx.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def gate_learning(
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(seed)
             order = _order(len(images), steps, batch, seed)
-            courses.append(_train(name, copy.deepcopy(model), images, labels, order, rate))
+            courses.append(_train(name, copy_of(model), images, labels, order, rate))
     return GateLearning(tuple(courses))
 
 

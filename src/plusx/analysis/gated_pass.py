@@ -7,6 +7,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from plusx.analysis.gate_layout import Layout, layouts
 from plusx.analysis.untouched import untouched
 from plusx.errors import InputError
 from plusx.graph import Gating, Join, Traced, gatings, joins, names, numbered, run, trace
@@ -25,8 +26,9 @@ Changes = Mapping[str, Callable[[Tensor], Tensor]]
 class Seen:
     """One pass. Each of `values`, `weights`, `products`, `sources` is by the name of the gate.
 
-    Weights have as many axes as the value: (B, C or 1, places or 1). `summed` is the axis of them
-    that a matrix product sums over, None of a product place by place.
+    Values are (B, C, places) however they lie in the graph, and weights have as many axes: (B, C or
+    1, places or 1). `summed` is the axis of them that a matrix product sums over, None of a product
+    place by place; there neither is moved.
     """
 
     output: object
@@ -55,6 +57,7 @@ class Seen:
 @dataclass(frozen=True, eq=False)
 class _Opened:
     traced: Traced
+    flow: Flow
     gates: dict[str, Gating]
     units: dict[str, Join]
 
@@ -70,6 +73,7 @@ class GatedPass:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._opened: dict[tuple[int, ...], _Opened] = {}
+        self._layouts: dict[str, Layout] | None = None
 
     def __call__(
         self,
@@ -81,8 +85,12 @@ class GatedPass:
     ) -> Seen:
         """Run one batch; `weights` and `values` change those of some gates, by name."""
         opened = self._open(images)
-        instead = {opened.gates[name].weights: change for name, change in (weights or {}).items()}
-        instead |= {opened.gates[name].value: change for name, change in (values or {}).items()}
+        lie = self.layouts(images)
+        instead = {
+            getattr(opened.gates[name], what): _moved(change, lie[name])
+            for what, changes in (("weights", weights), ("value", values))
+            for name, change in (changes or {}).items()
+        }
         units = opened.units if with_units else {}
         every = opened.gates.values()
         wanted = {n for g in every for n in (g.value, g.weights, g.product, g.source)}
@@ -91,14 +99,24 @@ class GatedPass:
         of = opened.gates.items()
         return Seen(
             output,
-            {name: found[gate.value] for name, gate in of},
-            {name: _like(found[gate.weights], found[gate.value]) for name, gate in of},
+            {name: _first(found[gate.value], lie[name], gate) for name, gate in of},
+            {
+                name: _first(_like(found[gate.weights], found[gate.value]), lie[name], gate)
+                for name, gate in of
+            },
             {name: found[gate.weights] for name, gate in of},
             {name: found[gate.product] for name, gate in of},
             {name: found[gate.source] for name, gate in of},
             {name: gate.summed for name, gate in of},
             {n: (found[j.x], found[j.shortcut], found[j.transform[0]]) for n, j in units.items()},
         )
+
+    def layouts(self, images: Tensor) -> dict[str, Layout]:
+        """Tell how the values of the gates lie, by name; asked of the first two images ever."""
+        if self._layouts is None:
+            opened = self._open(images[:2])
+            self._layouts = layouts(opened.traced, images[:2], opened.gates)
+        return self._layouts
 
     def holders(self, images: Tensor) -> list[str]:
         """Return the addresses of the residual units that the graph shows."""
@@ -107,9 +125,13 @@ class GatedPass:
     def stands_in(self, images: Tensor, gate: str, unit: str) -> bool:
         """Tell whether the graph weighs between x and y of a residual unit at this address."""
         opened = self._open(images)
-        product, flow = opened.gates[gate].product, Flow(opened.traced.module)
+        product, flow = opened.gates[gate].product, opened.flow
         units = (join for join in opened.units.values() if join.holder == unit)
-        return any(product in flow.between(join.x, (join.y,)) for join in units)
+        return any(
+            flow.bit[join.x] & flow.above[product] and flow.bit[product] & flow.above[join.y]
+            for join in units
+            if product is not join.x
+        )
 
     def _open(self, images: Tensor) -> _Opened:
         shape = tuple(images.shape)
@@ -119,6 +141,7 @@ class GatedPass:
             found = gatings(traced.module)
             self._opened[shape] = _Opened(
                 traced,
+                Flow(traced.module),
                 dict(zip(numbered([gate.holder or ROOT for gate in found]), found, strict=True)),
                 dict(zip(names(units), units, strict=True)),
             )
@@ -138,6 +161,22 @@ def _like(weights: Tensor, value: Tensor) -> Tensor:
     missing = value.dim() - weights.dim()
     weights = weights[(None,) * missing] if missing > 0 else weights
     return weights.expand(len(value), *weights.shape[1:]) if len(weights) == 1 else weights
+
+
+def _first(found: Tensor, layout: Layout, gate: Gating) -> Tensor:
+    """Return a value or weights with the channels behind the batch."""
+    return found if gate.summed is not None else found.movedim(layout.channels, 1)
+
+
+def _moved(change: Callable[[Tensor], Tensor], layout: Layout) -> Callable[[Tensor], Tensor]:
+    """Make of a change of (B, C, places) one of what lies otherwise, or lacks the first axes."""
+
+    def moved(found: Tensor) -> Tensor:
+        missing = layout.dims - found.dim()
+        made = change(found[(None,) * missing].movedim(layout.channels, 1))
+        return made.movedim(1, layout.channels)[(0,) * missing]
+
+    return moved
 
 
 def by_channel(weights: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from plusx.analysis.gate_layout import Layout
 from plusx.analysis.gated_pass import ROOT, GatedPass, Seen, seeing
 from plusx.errors import InputError, nearest
 from plusx.unit import outer_units
@@ -22,9 +23,9 @@ class Gate:
     """A product of a value (B, C, places) with weights that are a function of this very value.
 
     `kind` says for what there is a weight: each channel, each place, each channel at each place, or
-    each pair of places (as in a non-local block); "other axes" where the value has more than those
-    (branches that lie in one tensor, as those of a selective kernel). `unit` is the address of the
-    residual unit that it stands in, or "".
+    each pair of places (as in a non-local block); "other axes" where it is for something else
+    (branches that lie in one tensor, as those of a selective kernel; pairs of channels). `unit` is
+    the address of the residual unit that it stands in, "" for none and where that is the network.
     """
 
     name: str
@@ -59,13 +60,11 @@ def found_gates(passes: GatedPass, images: Tensor) -> list[Gate]:
     units = [unit.name for unit in outer_units(model)] or passes.holders(few)
     found = []
     for name in seen.weights:
-        address, _, number = name.partition(":")
+        address = name.partition(":")[0]
         address = "" if address == ROOT else address
-        unit = _unit(address, units)
-        if number and not passes.stands_in(few, name, unit):
-            unit = ""  # a module that several units share
-        kind = _kind(seen, name, few.dim())
-        found.append(Gate(name, model.get_submodule(address), kind, unit))
+        around = (unit for unit in _around(address, units) if passes.stands_in(few, name, unit))
+        kind = _kind(seen, name, passes.layouts(few)[name], few.dim())
+        found.append(Gate(name, model.get_submodule(address), kind, next(around, "")))
     return found
 
 
@@ -97,10 +96,12 @@ def among(name: str, known: Sequence[str]) -> str:
     return nearest(name, known, count=FEW) or f"; it has {most}{few}"
 
 
-def _kind(seen: Seen, name: str, axes: int) -> Kind:
+def _kind(seen: Seen, name: str, layout: Layout, axes: int) -> Kind:
     """Read the kind off the axes that the weights share with the value, of images of so many."""
-    if seen.summed[name] is not None:
-        return "pairs"
+    summed = seen.summed[name]
+    if summed is not None:
+        axis = layout.dims + (-2 if summed == -1 else -1)  # of the value: rows, or columns
+        return "pairs" if not layout.places or axis in layout.places else "other axes"
     weights, value = seen.weights[name], seen.values[name]
     if value.dim() > max(axes, 4):
         return "other axes"
@@ -110,16 +111,12 @@ def _kind(seen: Seen, name: str, axes: int) -> Kind:
     return "both" if many_places else "channel"
 
 
-def _unit(gate: str, units: Sequence[str]) -> str:
-    """Choose the smallest unit around the gate; the gate itself where it is one, and no other is.
+def _around(gate: str, units: Sequence[str]) -> Iterator[str]:
+    """Yield the units around a gate, the smallest first, and the gate where it is itself one.
 
     A gate x + x * a(x) is a unit of its own in a graph.
     """
-    around = sorted(_around(gate, units), key=len)
-    return around[-1] if around else gate if gate in units else ""
-
-
-def _around(gate: str, units: Sequence[str]) -> Iterator[str]:
-    for unit in units:
-        if gate != unit and (unit == "" or gate.startswith(f"{unit}.")):
-            yield unit
+    outer = [unit for unit in units if unit and gate.startswith(f"{unit}.")]
+    yield from sorted(outer, key=len, reverse=True)
+    if gate and gate in units:
+        yield gate

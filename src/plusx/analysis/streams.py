@@ -35,7 +35,8 @@ def streams(
         )
     if len(images) != len(labels) or not len(images):
         raise InputError(f"there are {len(images)} images and {len(labels)} labels; give as many")
-    with untouched(model):
+    with torch.inference_mode(False), untouched(model):
+        images, labels = images.clone(), labels.clone()
         model.eval()
         with torch.no_grad():
             together = model(images)
@@ -43,7 +44,7 @@ def streams(
             alone, silenced = _apart(parts, images)
         difference = _difference(together, Added()(tuple(alone)))
         together, alone = together.float(), [logits.float() for logits in alone]
-        gradients = _gradients(model, parts.names, images, labels)
+        gradients = _gradients(model, parts, images, labels)
     true = torch.stack([_of_truth(logits, labels) for logits in alone])  # (streams, B)
     sizes = true.abs()
     num = together.shape[1]
@@ -54,7 +55,7 @@ def streams(
     found = tuple(
         StreamFigures(
             name=name,
-            params=sum(p.numel() for p in _parameters(model, name)),
+            params=sum(p.numel() for p in _parameters(parts, name)),
             logit=float(true[s].mean()),
             share=_share(sizes, s),
             by_class=tuple(_share(sizes[:, of], s) if bool(of.any()) else None for of in at),
@@ -103,11 +104,11 @@ def _run(chain: Sequence[nn.Module], x: Tensor | tuple[Tensor, ...]) -> Any:
 
 
 def _gradients(
-    model: nn.Module, names: Sequence[str], images: Tensor, labels: Tensor
+    model: nn.Module, parts: Halves, images: Tensor, labels: Tensor
 ) -> list[tuple[float | None, float | None]]:
     """Return the norm of the gradient of each stream's parameters, and of its stem's."""
     if len(images) < 2:
-        return [(None, None)] * len(names)
+        return [(None, None)] * len(parts.names)
     model.train()
     with torch.enable_grad():
         logits = model(images)
@@ -115,18 +116,18 @@ def _gradients(
             F.cross_entropy(logits.float(), labels).backward()
     stem = model.get_submodule("stem")
     return [
-        (_norm(_parameters(model, name)), _norm(list(stem.get_submodule(name).parameters())))
-        for name in names
+        (_norm(_parameters(parts, name)), _norm(list(stem.get_submodule(name).parameters())))
+        for name in parts.names
     ]
 
 
-def _parameters(model: nn.Module, name: str) -> list[nn.Parameter]:
-    """Return the parameters that this stream alone has."""
+def _parameters(parts: Halves, name: str) -> list[nn.Parameter]:
+    """Return the parameters that this stream alone has; streams within it are its own."""
     return [
         parameter
-        for module in model.modules()
-        if isinstance(module, Beside)
-        for parameter in module.get_submodule(name).parameters()
+        for part in parts.before
+        if isinstance(part, Beside)
+        for parameter in part.get_submodule(name).parameters()
     ]
 
 

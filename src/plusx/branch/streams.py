@@ -83,9 +83,10 @@ class Weighed(Fusion):
         self.weigh = weigh
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        scores: Tensor = self.weigh(torch.cat(features, 1))
+        x = torch.stack(features, 1)  # (B, n, C, ...)
+        scores: Tensor = self.weigh(x.flatten(1, 2))
         apart = scores.reshape(len(scores), len(features), -1, *scores.shape[2:]).softmax(1)
-        return (apart * torch.stack(features, 1)).sum(1)  # of (B, n, C, ...)
+        return (apart * x).sum(1)
 
 
 def joined(width: int, num: int) -> Joined:

@@ -1,12 +1,11 @@
 """Where what is found out about a network is written, and what of an earlier time goes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from plusx.errors import InputError
 
-__all__ = ["folder_for", "replacing"]
+__all__ = ["folder_for", "write_together"]
 
 
 def folder_for(what: str, network: str, name: str, out: Path | None) -> Path:
@@ -32,25 +31,27 @@ def folder_for(what: str, network: str, name: str, out: Path | None) -> Path:
     return folder
 
 
-@contextmanager
-def replacing(what: str, folder: Path) -> Iterator[list[Path]]:
-    """Keep what the block puts on the list; of what an earlier block put there the rest goes.
+def write_together(what: str, folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their names; of those that an earlier `plusx WHAT` wrote the rest goes.
 
-    The list stays in the folder, so that no file is removed that was not written by us.
+    Their list stays in the folder, so that no file is removed that was not written by us. It is
+    written before them, so that what is interrupted is known for ours the next time, too.
     """
-    from plusx.files import write_text
+    from plusx.files import write_bytes, write_text
 
     path = folder / _list(what)
     before = path.read_text().splitlines() if path.is_file() else []
-    if not before:
-        write_text(path, "")  # the folder is ours from now on, even if we are stopped
-    written: list[Path] = []
-    yield written
-    names = {each.name for each in written}
+    write_text(path, _lines({*before, *files}))
+    for name, content in files.items():
+        write_bytes(folder / name, content)
     for name in before:
-        if name not in names and name == Path(name).name:
+        if name not in files and name == Path(name).name:
             (folder / name).unlink(missing_ok=True)
-    write_text(path, "".join(f"{name}\n" for name in sorted(names)))
+    write_text(path, _lines(files))
+
+
+def _lines(names: Iterable[str]) -> str:
+    return "".join(f"{name}\n" for name in sorted(names))
 
 
 def _list(what: str) -> str:

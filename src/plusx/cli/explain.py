@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
-from plusx.cli.beside import folder_for, replacing
+from plusx.cli.beside import folder_for, write_together
 from plusx.cli.console import ConsoleReporter, Json
 
 if TYPE_CHECKING:
@@ -90,9 +90,8 @@ def explain(
     from plusx.explain.channels import layers_of
     from plusx.explain.methods import BY_LAYER, BY_PIXEL, USUAL
     from plusx.explain.suited import suited
-    from plusx.files import write_text
     from plusx.report.explain import build
-    from plusx.report.explain.pngs import write
+    from plusx.report.explain.pngs import pictures
 
     warnings.simplefilter("ignore")  # of somebody's network
     asked = Asked(
@@ -128,14 +127,13 @@ def explain(
     looked = None
     if features:
         looked = _features(found, decision, images, layers, reporter)
-    page = folder / "explain.html"
-    with replacing("explain", folder) as written:
-        written += [*write(folder, decision, looked), page]
-        write_text(page, build(decision, looked))
+    files = {"explain.html": build(decision, looked).encode(), **dict(pictures(decision, looked))}
+    write_together("explain", folder, files)
     if json_output:
         print(json.dumps(decision.to_json(), indent=2, ensure_ascii=False))
         return
-    print(f"{decision.table()}\n\nPage      {page}\nPictures  {len(written) - 1} beside it")
+    print(f"{decision.table()}\n\nPage      {folder / 'explain.html'}")
+    print(f"Pictures  {len(files) - 1} beside it")
 
 
 def _features(

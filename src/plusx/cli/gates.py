@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plusx.cli.arguments import arguments
-from plusx.cli.beside import folder_for, replacing
+from plusx.cli.beside import folder_for, write_together
 from plusx.cli.console import ConsoleReporter, Json
 from plusx.errors import InputError
 
@@ -71,9 +71,8 @@ def gates(
     from plusx.doctor.chance import same_chance
     from plusx.doctor.target import Asked, target
     from plusx.explain.gate_study import STEPS, gate_study
-    from plusx.files import write_text
     from plusx.report.gates import build, sentence
-    from plusx.report.gates.pngs import write
+    from plusx.report.gates.pngs import pictures
 
     if count is not None and count < 2:
         raise InputError(f"count is {count}; expected 2 or more images")
@@ -99,15 +98,13 @@ def gates(
             untrained=bool(untrained(found.model)),
             progress=lambda step: advance(1, step),
         )
-    page = folder / "gates.html"
-    with replacing("gates", folder) as written:
-        written += [*write(folder, study), page]
-        write_text(page, build(study))
+    files = {"gates.html": build(study).encode(), **dict(pictures(study))}
+    write_together("gates", folder, files)
     if json_output:
         print(json.dumps(study.to_json(), indent=2, ensure_ascii=False))
         return
     print(fill(sentence(study), 100), study.dynamics.table(), *study.notes, sep="\n\n")
-    print(f"\nPage      {page}\nPictures  {len(written) - 1} beside it")
+    print(f"\nPage      {folder / 'gates.html'}\nPictures  {len(files) - 1} beside it")
 
 
 def _images(

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from plusx.doctor.training import Training
+from plusx.edit import copy_of
 from plusx.errors import InputError
 
 __all__ = ["copied", "own_copy"]
@@ -45,7 +46,7 @@ def copied(
     """Copy a network together with its optimizer, whose parameters are then the copy's."""
     memo = {} if memo is None else memo
     try:
-        copied_model = copy.deepcopy(model, memo)
+        copied_model = copy_of(model, memo)
         for old, new in zip(model.parameters(), copied_model.parameters()):
             if not new.is_leaf:  # TorchScript gives them a history
                 new.detach_().requires_grad_(old.requires_grad)

@@ -11,7 +11,7 @@ from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes
 from plusx.errors import InputError
 from plusx.explain.address import spoken
-from plusx.explain.looking import Target
+from plusx.explain.answer import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

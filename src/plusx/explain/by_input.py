@@ -1,14 +1,16 @@
 """Attributions of the pixels themselves, by captum."""
 
 import warnings
+from functools import partial
 from types import ModuleType
 
 import torch
 from torch import Tensor, fx, nn
 
 from plusx.errors import InputError
+from plusx.explain.answer import Answer, Target, answered, logits_of, run_on
 from plusx.explain.attribution import Attribution, checked
-from plusx.explain.looking import Target, logits_of, passed, still
+from plusx.explain.looking import made_of, passed, still
 from plusx.graph import trace
 from plusx.graph.nodes import kind
 
@@ -35,15 +37,17 @@ def integrated_gradients(
     if steps < 1:
         raise InputError(f"steps is {steps}, expected 1 or more")
     with still(model):
-        seen = passed(model, images, target)
-        found = captum.IntegratedGradients(lambda x: logits_of(model(x), len(x))).attribute(
+        x = images.detach().clone().requires_grad_()
+        said = answered(model, x, target)
+        _reached(said, x)
+        found = captum.IntegratedGradients(partial(_logits, model)).attribute(
             images.detach().clone(),  # captum asks for gradients by them
             baselines=baseline,
-            target=seen.targets,
+            target=said.targets,
             n_steps=steps,
             internal_batch_size=max(CHUNK, len(images)),
         )
-    return _made("integrated gradients", images, seen.targets, seen.scores, found)
+    return _made("integrated gradients", images, said, found)
 
 
 def guided_backpropagation(model: nn.Module, images: Tensor, target: Target = None) -> Attribution:
@@ -55,11 +59,12 @@ def guided_backpropagation(model: nn.Module, images: Tensor, target: Target = No
     captum = captum_attr()
     with still(model):
         seen = passed(model, images, target)
+        _reached(seen.answer, seen.images)
         guided = captum.GuidedBackprop(_one_relu_a_site(model, seen.images.detach()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # captum tells of its hooks
             found = guided.attribute(images.detach().clone().requires_grad_(), target=seen.targets)
-    return _made("guided backpropagation", images, seen.targets, seen.scores, found.abs())
+    return _made("guided backpropagation", images, seen.answer, found.abs())
 
 
 def occlusion(
@@ -85,18 +90,17 @@ def occlusion(
             "the side of the images"
         )
     with still(model), torch.no_grad():
-        with torch.enable_grad():
-            seen = passed(model, images, target)
-        found = captum.Occlusion(lambda x: logits_of(model(x), len(x))).attribute(
+        said = answered(model, images, target)
+        found = captum.Occlusion(partial(_logits, model)).attribute(
             images.detach(),
             sliding_window_shapes=(images.shape[1], window, window),
             strides=(images.shape[1], stride, stride),
             baselines=blank,
-            target=seen.targets,
+            target=said.targets,
         )
     raw = found / images.shape[1]
     grid = (-(-(height - window) // stride) + 1, -(-(width - window) // stride) + 1)
-    return _made("occlusion", images, seen.targets, seen.scores, raw, grid=grid)
+    return _made("occlusion", images, said, raw, grid=grid)
 
 
 def captum_attr() -> ModuleType:
@@ -112,14 +116,28 @@ def captum_attr() -> ModuleType:
 def _made(
     method: str,
     images: Tensor,
-    targets: Tensor,
-    scores: Tensor,
+    said: Answer,
     found: Tensor,
     *,
     grid: tuple[int, int] | None = None,
 ) -> Attribution:
     raw = checked(found.detach().float().sum(1), "the image")
-    return Attribution(method, ("image",), targets, scores.detach(), images.detach(), (raw,), grid)
+    scores = said.scores.detach()
+    return Attribution(method, ("image",), said.targets, scores, images.detach(), (raw,), grid)
+
+
+def _logits(model: nn.Module, x: Tensor) -> Tensor:
+    return logits_of(run_on(model, x), len(x))
+
+
+def _reached(said: Answer, x: Tensor) -> None:
+    """Refuse a network that lets no gradient through to the images x."""
+    scores = said.scores
+    if not scores.requires_grad or not made_of(scores, x):
+        raise InputError(
+            "no gradient of the answer reaches the image, expected a network without detach() or "
+            "no_grad() on the way; occlusion needs none: --method occlusion"
+        )
 
 
 def _one_relu_a_site(model: nn.Module, images: Tensor) -> nn.Module:

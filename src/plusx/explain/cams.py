@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from plusx.explain.answer import Target
 from plusx.explain.attribution import Attribution, checked
-from plusx.explain.looking import Layer, Target, Unit, look
+from plusx.explain.looking import Layer, Unit, look
 from plusx.explain.score import score_weights
 from plusx.explain.weights import Weights, by_curvature, by_mean, by_place, by_positive_place
 
@@ -114,7 +115,7 @@ def _made(
 
 
 def _component(layer: Layer) -> Tensor:
-    rows = layer.values.flatten(2).transpose(1, 2)  # (B, places, C)
+    rows = checked(layer.values, layer.name).flatten(2).transpose(1, 2)  # (B, places, C)
     u, s, _ = torch.linalg.svd(rows - rows.mean(1, keepdim=True), full_matrices=False)
     first: Tensor = u[..., 0] * s[..., :1]
     agrees = (first * rows.sum(2)).sum(1, keepdim=True) >= 0

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx.errors import InputError, nearest
+from plusx.explain.answer import run_on
 from plusx.explain.places import as_map
 from plusx.tape import watch
 
@@ -39,6 +40,10 @@ def channel_means(model: nn.Module, images: Tensor, at: Sequence[At]) -> Tensor:
     seen: dict[str, Tensor] = {}
 
     def see(name: str, x: Tensor, y: Tensor) -> None:
+        if not isinstance(y, Tensor):
+            raise InputError(
+                f"{name!r} gives a {type(y).__name__}, expected a layer that gives one tensor"
+            )
         value = as_map(y, size)
         if value is None:
             raise InputError(
@@ -48,7 +53,7 @@ def channel_means(model: nn.Module, images: Tensor, at: Sequence[At]) -> Tensor:
         seen[name] = value.float().mean((2, 3))  # at once: what follows may write over y
 
     with watch(known_layers(model, list(dict.fromkeys(name for name, _ in at))), see):
-        model(images)
+        run_on(model, images)
     for name, channel in at:
         if name not in seen:
             raise InputError(f"the layer {name!r} is not run; choose another")

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError
 from plusx.explain.address import addressed, spoken
+from plusx.explain.answer import logits_of, run_on
 from plusx.explain.classes import class_names, class_number
 from plusx.explain.ends import ends
 from plusx.explain.halves import Split, split
 from plusx.explain.judged import Judged, judged
 from plusx.explain.known import known, shown
-from plusx.explain.looking import logits_of, still
+from plusx.explain.looking import still
 from plusx.explain.material import Images
 from plusx.explain.methods import USUAL, method
 from plusx.explain.pathway import Through, through
@@ -169,7 +170,7 @@ def decide(
         method(each)  # a wrong one is told before any work
     x = suited(model, images.x)
     with still(model), torch.no_grad():
-        sure = probabilities(logits_of(model(x), len(x))).cpu()
+        sure = probabilities(logits_of(run_on(model, x), len(x))).cpu()
     classes = class_names(images.spec.classes, sure.shape[1])
     wanted = None if target is None else class_number(target, classes)
     looked_at = addressed(model, x, unit) or ends(model, x)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Excited", "excite"]
 
 A_LITTLE = Motion()
+CONTRASTS = (10.0, 40.0, 160.0)
+"""Of noise to begin with, in turn, where a channel is silent on the faintest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,10 @@ class Excited:
     images: Tensor
     values: Tensor
     before: Tensor
+
+    def found(self, place: int) -> bool:
+        """Tell whether an image was found to which a channel says more than to noise."""
+        return bool(self.values[place] > self.before[place])
 
     def to_json(self) -> dict[str, object]:
         """Return the channels and what they say as plain JSON values, without the images."""
@@ -82,8 +88,9 @@ def excite(
     """Climb from noise to an image that `at`'s channel answers to most, one image for each.
 
     Olah et al. 2017, "Feature visualization": steps of Adam on Fourier coefficients with colours
-    apart, the image moved a little at each; the aim is the channel's mean over the places. `spec`
-    says the size of the images and how the network has them normalised. Leaves no trace.
+    apart, the image moved a little at each; the aim is the channel's mean over the places. Where a
+    ReLU keeps a channel silent on faint noise there is no way up: there the noise is stronger.
+    `spec` says the size of the images and how the network has them normalised. Leaves no trace.
 
     >>> from plusx import create
     >>> spec = InputSpec(("a", "b"), 3, 16, 16, (0.5,) * 3, (0.25,) * 3)
@@ -105,7 +112,8 @@ def excite(
         return channel_means(model, suited(model, (images - mean) / std), at).diagonal()
 
     with still(model):
-        coefficients = noise(len(at), spec.channels, size, generator).to(device).requires_grad_()
+        drawn = noise(len(at), spec.channels, size, generator).to(device)
+        coefficients = _heard(drawn, lambda start: answers(image_of(start, size)))
         optimizer = torch.optim.Adam([coefficients], lr=rate)
         with torch.no_grad():
             before = answers(image_of(coefficients, size))
@@ -119,3 +127,16 @@ def excite(
             images = image_of(coefficients, size)
             after = answers(images)
     return Excited(tuple(at), images.cpu(), after.cpu(), before.cpu())
+
+
+def _heard(drawn: Tensor, answers: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return coefficients to climb from: of each channel the faintest noise that moves it."""
+    contrast = torch.ones(len(drawn), 1, 1, 1, 1).to(drawn)
+    for stronger in (*CONTRASTS, None):
+        start = (contrast * drawn).requires_grad_()
+        (slope,) = torch.autograd.grad(answers(start).sum(), [start])
+        silent = slope.flatten(1).abs().amax(1) == 0
+        if stronger is None or not bool(silent.any()):
+            break
+        contrast[silent] = stronger
+    return start

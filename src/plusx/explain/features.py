@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from plusx.analysis.drawing import spread
 from plusx.data import InputSpec
 from plusx.errors import InputError
+from plusx.explain.answer import Target
 from plusx.explain.channels import At, layers_of
 from plusx.explain.exciting import Excited, excite
 from plusx.explain.extremes import Extremes, extremes
 from plusx.explain.filters import Filters, filters
-from plusx.explain.looking import Target, chosen, look, passed, still
+from plusx.explain.looking import chosen, look, passed, still
 from plusx.explain.material import Images
 from plusx.explain.places import as_map
 from plusx.explain.suited import suited

@@ -84,6 +84,8 @@ def _agree(maps: GateMaps, name: str, cams: Tensor | None) -> NDArray[np.float64
 
 def _cams(model: nn.Module, images: Tensor, unit: str, batch: int) -> Tensor | None:
     """Return Grad-CAM of a unit, (N, H, W), or None where it has no address or no map."""
+    if not unit:
+        return None
     try:
         return torch.cat([grad_cam(model, x, unit=unit).maps for x in images.split(batch)]).cpu()
     except InputError:

@@ -10,8 +10,9 @@ from torch import Tensor, fx, nn
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError, nearest
 from plusx.explain.address import spoken
+from plusx.explain.answer import Target
 from plusx.explain.attribution import onto, picture
-from plusx.explain.looking import Pass, Target, chosen, passed, still
+from plusx.explain.looking import Pass, chosen, passed, still
 from plusx.explain.places import as_map
 from plusx.explain.weights import Weights, by_mean
 from plusx.tape import UnitRecord

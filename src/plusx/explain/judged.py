@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from plusx.explain.answer import Target
 from plusx.explain.attribution import Attribution
 from plusx.explain.known import known
-from plusx.explain.looking import Target, Unit
+from plusx.explain.looking import Unit
 from plusx.explain.methods import ANY_CLASS, method
 from plusx.explain.randomised import Sanity, sanity
 from plusx.explain.removal import Faithfulness, faithfulness

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from plusx.analysis.untouched import untouched
 from plusx.errors import InputError, nearest
+from plusx.explain.answer import Answer, Target, answer_in, check_images, run_on
 from plusx.explain.places import as_map
 from plusx.tape import Tape, record
 
 __all__ = [
-    "Layer", "Pass", "Target", "Unit", "chosen", "layers", "logits_of", "look", "made_of", "passed",
-    "still",
+    "Layer", "Pass", "Unit", "chosen", "layers", "look", "made_of", "passed", "still",
 ]  # fmt: skip
 
 PIXELS = (
@@ -22,8 +22,6 @@ PIXELS = (
     "--method integrated-gradients"
 )
 """What to do where there is no map."""
-Target = int | Sequence[int] | Tensor | None
-"""A class for all images, one for each, or None: what the network says of each."""
 Unit = str | Sequence[str] | None
 """An address, several, or None: the last unit that is a map and reaches the answer."""
 
@@ -43,8 +41,17 @@ class Pass:
 
     tape: Tape
     images: Tensor
-    targets: Tensor
-    scores: Tensor
+    answer: Answer
+
+    @property
+    def targets(self) -> Tensor:
+        """The class that is explained of each image: (B,)."""
+        return self.answer.targets
+
+    @property
+    def scores(self) -> Tensor:
+        """The logits of these classes: (B,)."""
+        return self.answer.scores
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,38 +88,17 @@ def look(model: nn.Module, images: Tensor, target: Target, unit: Unit) -> tuple[
 
 def passed(model: nn.Module, images: Tensor, target: Target, unit: Unit = None) -> Pass:
     """Run `model`, in evaluation already, and record its units and the modules at `unit`."""
-    if images.dim() != 4 or not images.is_floating_point() or not len(images):
-        raise InputError(
-            f"images are {tuple(images.shape)} of {images.dtype}, expected (batch, channels, "
-            "height, width) of floating point, normalised as the network takes them"
-        )
+    check_images(images)
     modules = dict(model.named_modules())
     wanted = {name: modules[name] for name in _names(unit) if name in modules}
     x = images.detach().clone().requires_grad_()
     with record(model, modules=wanted) as tape:
-        output = _run(model, x)
+        output = run_on(model, x)
     if not tape.units and unit is None:
         wanted = {name: module for name, module in modules.items() if isinstance(module, nn.Conv2d)}
         with record(model, modules=wanted) as tape:
-            output = model(x)
-    logits = logits_of(output, len(images))
-    targets = _targets(target, logits)
-    return Pass(tape, x, targets, logits.gather(1, targets[:, None])[:, 0])
-
-
-def _run(model: nn.Module, x: Tensor) -> object:
-    """Run the network; where it takes no numbers of this kind, say so."""
-    try:
-        return model(x)
-    except RuntimeError as error:
-        kinds = {p.dtype for p in model.parameters() if p.is_floating_point()}
-        if not kinds or x.dtype in kinds:
-            raise
-        expected = " or ".join(sorted(map(str, kinds)))
-        raise InputError(
-            f"images are {x.dtype}, expected {expected} as the network's weights are: "
-            f"images.to({expected.partition(' ')[0]})"
-        ) from error
+            output = run_on(model, x)
+    return Pass(tape, x, answer_in(output, len(images), target))
 
 
 def made_of(later: Tensor, value: Tensor) -> bool:
@@ -148,35 +134,8 @@ def chosen(seen: Pass, values: Mapping[str, Tensor], *, otherwise: str = "") -> 
     return maps[-1]
 
 
-def logits_of(output: object, batch: int) -> Tensor:
-    """Return the logits (B, classes) in what a network gives, in float32."""
-    if isinstance(output, Mapping):
-        output = output.get("logits")
-    if not isinstance(output, Tensor) or output.dim() != 2 or len(output) != batch:
-        given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise InputError(f"the network gives {given}, expected logits ({batch}, classes)")
-    return output.float()
-
-
 def _names(unit: Unit) -> tuple[str, ...]:
     return () if unit is None else (unit,) if isinstance(unit, str) else tuple(unit)
-
-
-def _targets(target: Target, logits: Tensor) -> Tensor:
-    batch, classes = logits.shape
-    if target is None:
-        return logits.detach().argmax(1)
-    try:
-        targets: Tensor | None = torch.as_tensor(target, device=logits.device)
-    except (TypeError, ValueError):  # of a name
-        targets = None
-    if targets is None or targets.is_floating_point() or tuple(targets.shape) not in ((), (batch,)):
-        raise InputError(
-            f"target is {target!r}, expected the number of a class or {batch}, one for each image"
-        )
-    if bool(((targets < 0) | (targets >= classes)).any()):
-        raise InputError(f"target is {target!r}, expected classes from 0 to {classes - 1}")
-    return targets.long().expand(batch)
 
 
 def _layer(model: nn.Module, seen: Pass, name: str, values: Mapping[str, Tensor]) -> Layer:

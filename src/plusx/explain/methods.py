@@ -6,6 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from plusx.errors import InputError, nearest
+from plusx.explain.answer import Target
 from plusx.explain.attribution import Attribution, Method
 from plusx.explain.by_input import (
     captum_attr,
@@ -21,7 +22,7 @@ from plusx.explain.cams import (
     layer_cam,
     score_cam,
 )
-from plusx.explain.looking import Target, Unit
+from plusx.explain.looking import Unit
 
 __all__ = ["ANY_CLASS", "BY_LAYER", "BY_PIXEL", "USUAL", "method"]
 

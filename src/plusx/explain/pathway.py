@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, depth_axis, new_axes
+from plusx.errors import InputError
 from plusx.explain.address import spoken
+from plusx.explain.answer import Target
 from plusx.explain.before import before
 from plusx.explain.halves import Halves, halves, merges, unit_of, weighed
-from plusx.explain.looking import Pass, Target, passed, still
+from plusx.explain.looking import Pass, passed, still
 from plusx.explain.places import as_map
 from plusx.explain.weights import Weights, by_mean
 
@@ -128,7 +130,7 @@ def through(
     unit; what came by the shortcut is asked of the unit before, or of several where streams met,
     with the weights taken back through all that lies between (the derivative by y there, transforms
     held still). Raises `InputError`, naming the unit, for merges that are not linear in the
-    shortcut.
+    shortcut, and for a unit that is run more than once.
     """
     with still(model):
         seen = passed(model, images, target)
@@ -151,6 +153,11 @@ def _followed(seen: Pass, last: str, merge: dict[str, nn.Module], weights: Weigh
     for name in reversed(records):
         if name not in asked:
             continue
+        if seen.tape.times[name] > 1:
+            raise InputError(
+                f"the unit {name!r} is run {seen.tape.times[name]} times in a pass, expected once: "
+                "the ways through all of them are one to the network, and only the last is seen"
+            )
         w, own = asked.pop(name), parts(name)
         names.append(name)
         added.append(_total(w * own.added))

@@ -1,6 +1,5 @@
 """sanity(model, images, method): do the maps change when the weights are made random?"""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +10,11 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes, profile, spread
 from plusx.analysis.outline import outline
+from plusx.edit import copy_of
 from plusx.errors import InputError
+from plusx.explain.answer import Target
 from plusx.explain.attribution import Method, made_by
 from plusx.explain.known import known, shown
-from plusx.explain.looking import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def sanity(
     names: list[str] = []
     rows: list[list[float]] = []
     for _ in range(draws):
-        drawn = copy.deepcopy(model)
+        drawn = copy_of(model)
         parts = _parts(drawn)
         seen = {len(parts) - 1 - at for at in spread(len(parts), steps or len(parts))}
         names, row = [], []

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, new_axes
 from plusx.errors import InputError
+from plusx.explain.answer import logits_of, run_on
 from plusx.explain.attribution import Attribution, onto
-from plusx.explain.looking import logits_of, still
+from plusx.explain.looking import still
 from plusx.explain.probabilities import probabilities
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _curve(
     with still(model), torch.no_grad():
         for step in range(steps + 1):
             changed = (rank < step / steps * maps[0].numel())[:, None]
-            logits = logits_of(model(end.where(changed, start)), len(start))
+            logits = logits_of(run_on(model, end.where(changed, start)), len(start))
             found.append(probabilities(logits).gather(1, targets[:, None])[:, 0])
     return torch.stack(found, 1).cpu()
 

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from plusx.explain.looking import logits_of, still
+from plusx.explain.answer import logits_of, run_on
+from plusx.explain.looking import still
 
 __all__ = ["score_weights"]
 
@@ -33,4 +34,4 @@ def score_weights(model: nn.Module, images: Tensor, targets: Tensor, values: Ten
 
 def _scores(model: nn.Module, image: Tensor, masks: Tensor, target: int) -> Tensor:
     seen = image * masks[:, None].to(image.dtype)
-    return logits_of(model(seen), len(masks))[:, target]
+    return logits_of(run_on(model, seen), len(masks))[:, target]

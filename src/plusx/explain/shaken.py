@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.errors import InputError
+from plusx.explain.answer import Target
 from plusx.explain.attribution import Method, made_by
 from plusx.explain.known import known, shown
-from plusx.explain.looking import Target
 from plusx.explain.randomised import rank_correlation
 
 __all__ = ["Stability", "stability"]

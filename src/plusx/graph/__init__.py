@@ -4,7 +4,7 @@ from plusx.graph.gating import Gating, gatings
 from plusx.graph.join import Join, joins
 from plusx.graph.name import names, numbered
 from plusx.graph.part import context_of, merge_of, part
-from plusx.graph.run import output_of, run
+from plusx.graph.run import output_of, run, run_part
 from plusx.graph.symbolic import Inputs
 from plusx.graph.trace import Traced, trace
 
@@ -22,5 +22,6 @@ __all__ = [
     "output_of",
     "part",
     "run",
+    "run_part",
     "trace",
 ]

@@ -9,7 +9,7 @@ from torch.utils import _pytree
 from plusx.graph.nodes import inside
 from plusx.graph.trace import Traced
 
-__all__ = ["output_of", "run"]
+__all__ = ["output_of", "run", "run_part"]
 
 
 def run(
@@ -33,6 +33,17 @@ def run(
         flat = _pytree.tree_leaves(values)
     output = runner.run(*flat, enable_io_processing=False)
     return traced.module.graph.process_outputs(output), runner.seen
+
+
+def run_part(
+    traced: Traced, nodes: Sequence[fx.Node], known: Mapping[fx.Node, torch.Tensor]
+) -> dict[fx.Node, torch.Tensor]:
+    """Run these nodes alone, in order, from `known` values of all that they take from elsewhere."""
+    runner = fx.Interpreter(traced.module)
+    runner.env = dict(known)
+    for node in nodes:
+        runner.env[node] = runner.run_node(node)
+    return {node: runner.env[node] for node in nodes}
 
 
 class _Runner(fx.Interpreter):

@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,17 +97,20 @@ def _module_of(program: torch.export.ExportedProgram) -> fx.GraphModule:
 @contextmanager
 def _unchanged(model: nn.Module) -> Iterator[None]:
     """Put back what a forward pass on proxies leaves on the modules, and the random state."""
-    kept = [(module.__dict__, dict(module.__dict__)) for module in model.modules()]
-    kept += [
-        (value, dict(value)) for own, _ in kept for value in own.values() if isinstance(value, dict)
-    ]
+    owns = [module.__dict__ for module in model.modules()]
+    values = [value for own in owns for value in own.values()]
+    named = [(now, dict(now)) for now in (*owns, *values) if isinstance(now, dict)]
+    rows = [(now, list(now)) for now in values if isinstance(now, list | deque)]
     with torch.random.fork_rng(devices=[]):
         try:
             yield
         finally:
-            for now, before in kept:
+            for now, before in named:
                 now.clear()
                 now.update(before)
+            for row, was in rows:
+                row.clear()
+                row.extend(was)
 
 
 def _first_line(error: Exception) -> str:

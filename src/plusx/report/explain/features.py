@@ -62,7 +62,11 @@ def _layer(found: Features, layer: str) -> Html:
         )
     else:
         cells = (
-            tag("li", _made(found, place), tag("p", f"Channel {found.excited.at[place][1]}"))
+            tag(
+                "li",
+                _made(found, place),
+                tag("p", f"Channel {found.excited.at[place][1]}: {_said(found, place)}"),
+            )
             for place in which
         )
         shown = tag("ul", *cells, class_="pictures")
@@ -80,13 +84,17 @@ def _channel(found: Features, which: int, ends: int) -> Html:
         tag("h4", f"Channel {found.excited.at[which][1]}"),
         tag(
             "ul",
-            tag("li", _made(found, which), tag("p", "made to excite it")),
+            tag("li", _made(found, which), tag("p", _said(found, which))),
             *(_example(found, place, "most") for place in found.extremes.strongest(which, ends)),
             *(_example(found, place, "least") for place in found.extremes.weakest(which, ends)),
             class_="pictures row",
         ),
         class_="channel",
     )
+
+
+def _said(found: Features, which: int) -> str:
+    return "made to excite it" if found.excited.found(which) else "nothing was found to excite it"
 
 
 def _made(found: Features, which: int) -> Html:

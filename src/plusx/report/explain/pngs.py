@@ -6,24 +6,14 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from plusx.explain import Decision, Features, Split, Through
-from plusx.files import write_bytes
 from plusx.report.explain.overlay import big, over
 from plusx.report.png import encoded, of_drawing, of_pixels, plain
 
-__all__ = ["write"]
+__all__ = ["pictures"]
 
 
-def write(folder: Path, found: Decision, features: Features | None = None) -> list[Path]:
-    """Write the pictures of each image and of the features into `folder`; return their paths."""
-    written = []
-    for name, content in _all(found, features):
-        path = folder / name
-        write_bytes(path, content)
-        written.append(path)
-    return written
-
-
-def _all(found: Decision, features: Features | None) -> Iterator[tuple[str, bytes]]:
+def pictures(found: Decision, features: Features | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield the names of the files with what they hold: of each image, and of the features."""
     for index, name in enumerate(found.images.names):
         stem = f"{index + 1}-{plain(Path(name).stem)}"
         pixels = found.images.pixels[index]

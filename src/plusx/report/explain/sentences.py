@@ -32,6 +32,11 @@ def where(main: Judged, index: int, name: str) -> str:
             if half
             else f"{maps.method} finds no place that stands out in what the network saw."
         )
+    if not half and not any(bool(raw[index].any()) for raw in maps.raw):
+        return (
+            f"{maps.method} finds nothing for or against {quoted(name)}: the answer does not "
+            "depend on what the network saw at this layer."
+        )
     if not half:
         return (
             f"{maps.method} finds no place that speaks for {quoted(name)}: what the network saw "

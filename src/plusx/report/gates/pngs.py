@@ -3,10 +3,8 @@
 import math
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from plusx.explain.gate_study import GateStudy
-from plusx.files import write_bytes
 from plusx.report.gates.labels import (
     labelled_complexity,
     labelled_dynamics,
@@ -19,19 +17,15 @@ from plusx.report.gates.sections import height_of, shown_weights
 from plusx.report.gates.where import shown_maps, strip
 from plusx.report.png import of_drawing, of_pixels, plain
 
-__all__ = ["write"]
+__all__ = ["pictures"]
 
 INCH = 80  # CSS pixels of a chart in an inch of its file
 
 
-def write(folder: Path, found: GateStudy) -> list[Path]:
-    """Write them into `folder`; return their paths."""
-    written = []
+def pictures(found: GateStudy) -> Iterator[tuple[str, bytes]]:
+    """Yield the names of the files with what they hold."""
     for name, content in _all(found):
-        path = folder / f"{name}.png"
-        write_bytes(path, content)
-        written.append(path)
-    return written
+        yield f"{name}.png", content
 
 
 def _all(found: GateStudy) -> Iterator[tuple[str, bytes]]:
