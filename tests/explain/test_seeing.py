@@ -252,8 +252,7 @@ class _Silent(nn.Module):
 def test_a_channel_that_a_relu_keeps_silent_on_grey_is_excited() -> None:
     found = excite(_Silent(-0.5), [("relu", 0)], spec=_spec(3, 16), steps=128)
     assert found.found(0) and float(found.values) > 10 * float(found.before)
-    red, green, blue = found.images[0].mean((1, 2)).tolist()
-    assert red > max(green, blue)
+    assert float(found.images[0, 0].mean()) > 0.55  # grey is 0.5
 
 
 def test_where_nothing_excites_a_channel_it_is_said() -> None:

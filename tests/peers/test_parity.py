@@ -20,6 +20,7 @@ from plusx.zoo.network import images
 
 PAIRS = list(pairs())
 TOLERANCE = 1e-5
+EXACT = 1e-11
 
 Record = Callable[[str, object], None]
 
@@ -49,6 +50,20 @@ def step(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor) -> Tensor
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_equals_the_peer(pair: Pair, record_property: Record) -> None:
+    errors = compared(pair, torch.float32)
+    words = " ".join(f"{option}={value}" for option, value in pair.options.items())
+    record_property("name", f"{pair.name} {words}".strip())
+    record_property("peer", f"{pair.library} {pair.peer}")
+    for what, error in errors.items():
+        record_property(what, error)
+    if max(errors.values()) > TOLERANCE:
+        # A step takes a VGG's logits to 1e10, and with them how differently float32 is rounded.
+        exact = compared(pair, torch.float64)
+        assert max(exact.values()) <= EXACT, (errors, exact)
+
+
+def compared(pair: Pair, dtype: torch.dtype) -> dict[str, float]:
+    """Return how far both are apart with the same weights, before and after a step."""
     family = family_of(pair.name)
     size = max(family.small_size, 64) if family.inputs is images else family.small_size
     batch = 2 if size > 100 else 4
@@ -63,6 +78,8 @@ def test_equals_the_peer(pair: Pair, record_property: Record) -> None:
     assert pair.library in (report.layout, *(note.split()[0] for note in report.notes))
     assert not report.adapted
     assert same(export_weights(ours, pair.library), theirs.state_dict())
+    ours, theirs = ours.to(dtype), theirs.to(dtype)
+    inputs = tuple(x.to(dtype) if x.is_floating_point() else x for x in inputs)
 
     errors = {}
     with torch.no_grad():
@@ -75,10 +92,4 @@ def test_equals_the_peer(pair: Pair, record_property: Record) -> None:
     errors["weights"] = max(apart(found[key], want[key]) for key in want)
     with torch.no_grad():
         errors["step"] = apart(ours.eval()(*inputs), theirs.eval()(*inputs))
-
-    words = " ".join(f"{option}={value}" for option, value in pair.options.items())
-    record_property("name", f"{pair.name} {words}".strip())
-    record_property("peer", f"{pair.library} {pair.peer}")
-    for what, error in errors.items():
-        record_property(what, error)
-    assert all(error <= TOLERANCE for error in errors.values()), errors
+    return errors

@@ -74,7 +74,8 @@ def named(found: Sequence[Gate], name: str | None) -> Gate:
     if not known:
         raise InputError(
             "the network has no gate, expected one that has attention; plusx.create(..., "
-            'attention="se") makes one'
+            'attention="se") makes one. Attention in one fused operation (as of vit_* networks) is '
+            "not looked into"
         )
     for gate in found:
         if gate.name == name or (name is None and len(found) == 1):
