@@ -24,26 +24,19 @@ FIXED = {
     "data": "digits", "model": "resnet8", "recipe": "usual", "batch-size": "66",
     "precision": "32", "device": "cpu", "ema": "0.9", "learning-rate": "0.02",
 }  # fmt: skip
-GROUPS = ("--options.norm", "group")
-TOGETHER = ("--norms", "together")
-# Every process that starts with this in its path has SiLU for ReLU. At a ReLU's zero a rounding of
-# 1e-7 becomes a step: on these images (large equal areas) many activations pass it together or not.
-SMOOTH = """
-from torch import nn
-nn.ReLU.forward = lambda self, x: nn.functional.silu(x)
-"""
+# At a ReLU's zero a rounding of 1e-7 becomes a step: on these images (large equal areas) many
+# activations pass it together or not. SiLU has none.
+GROUPS = ("--options.activation", "silu", "--options.norm", "group")
+TOGETHER = ("--options.activation", "silu", "--norms", "together")
 
 
-def start(
-    out: Path, *more: str, epochs: int = 2, path: Path | None = None, **settings: str
-) -> "subprocess.Popen[str]":
+def start(out: Path, *more: str, epochs: int = 2, **settings: str) -> "subprocess.Popen[str]":
     all_of_them = {**FIXED, **settings, "epochs": str(epochs), "out": str(out)}
     words = [word for name, value in all_of_them.items() for word in (f"--{name}", value)]
-    first = {} if path is None else {"PYTHONPATH": str(path)}
     return subprocess.Popen(
         [sys.executable, "-m", "plusx", "train", *words, *more],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **first},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
@@ -59,19 +52,12 @@ def finish(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.fixture(scope="module")
-def smooth(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("smooth")
-    (folder / "sitecustomize.py").write_text(SMOOTH)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, smooth: Path) -> dict[tuple[str, ...], Path]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
     """Runs of one process, by their options."""
     folders = {}
     for options in (GROUPS, TOGETHER):
         folders[options] = tmp_path_factory.mktemp("alone") / "r"
-        finish(start(folders[options], *options, path=smooth))
+        finish(start(folders[options], *options))
     return folders
 
 
@@ -89,12 +75,11 @@ def far(folder: Path, alone: Path) -> float:
 @pytest.mark.parametrize(("options", "devices"), [(GROUPS, 2), (GROUPS, 3), (TOGETHER, 2)])
 def test_processes_together_train_as_one_alone(
     alone: dict[tuple[str, ...], Path],
-    smooth: Path,
     tmp_path: Path,
     options: tuple[str, ...],
     devices: int,
 ) -> None:
-    said = finish(start(tmp_path / "r", *options, "--devices", str(devices), path=smooth))
+    said = finish(start(tmp_path / "r", *options, "--devices", str(devices)))
     assert said.count("epoch   2/2") == 1 and said.count("Report") == 1
     assert far(tmp_path / "r", alone[options]) < 5e-5
     found, want = (
