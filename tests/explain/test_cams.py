@@ -77,7 +77,8 @@ def test_grad_cam_pp_is_its_formula_pixel_by_pixel() -> None:
     for c in range(y.shape[1]):
         w = 0.0
         for p in g[0, c].flatten().tolist():
-            a = p**2 / (2 * p**2 + float(y[0, c].relu().sum()) * p**3 + 1e-6)
+            below = max(2 * p**2 + float(y[0, c].sum()) * p**3, p**2)
+            a = p**2 / (below + 1e-6)
             w += a * max(p, 0.0)
         wanted += w * y[0, c]
     torch.testing.assert_close(grad_cam_pp(model, images, 1).raw[0][0], wanted)
@@ -263,11 +264,13 @@ def test_wrong_inputs(wrong: dict[str, object], says: str) -> None:
         grad_cam(given["model"], given["images"], given["target"], unit=given["unit"])
 
 
-def test_grad_cam_pp_weighs_by_no_more_than_half_where_values_are_negative() -> None:
+def test_grad_cam_pp_has_no_pole_where_values_are_negative() -> None:
     values, gradients = torch.randn(5, 7, 4, 4) - 1, 5 * torch.randn(5, 7, 4, 4)
     weights = by_curvature(values, gradients)[:, :, 0, 0]
     assert bool((weights >= 0).all())
-    assert bool((weights <= gradients.relu().sum((2, 3)) / 2).all())
+    assert bool((weights <= gradients.relu().sum((2, 3))).all())
+    behind = by_curvature(values.relu(), gradients)[:, :, 0, 0]
+    assert bool((behind <= gradients.relu().sum((2, 3)) / 2).all())
 
 
 def test_a_map_that_is_not_finite_is_told_so() -> None:

@@ -6,6 +6,7 @@ with the values, summed over the channels: for fixed weights it is linear in the
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 __all__ = ["Weights", "by_curvature", "by_mean", "by_place", "by_positive_place"]
@@ -22,15 +23,16 @@ def by_mean(values: Tensor, gradients: Tensor) -> Tensor:
 
 
 def by_curvature(values: Tensor, gradients: Tensor) -> Tensor:
-    """w = sum of a relu(g), with a = g^2 / (2 g^2 + sum(relu(values)) g^3): Grad-CAM++.
+    """w = sum of a relu(g), with a = g^2 / (2 g^2 + sum(values) g^3), at most 1: Grad-CAM++.
 
-    Chattopadhay et al. 2018, equations 5 and 19, for maps behind a ReLU; a unit's sum before it
-    has negative values, too, which would take a through a pole. So a is at most 1/2.
+    Chattopadhay et al. 2018, equations 5 and 19, for maps behind a ReLU, where a is at most 1/2.
+    The sum of a map before it may be negative, and take a through a pole: there it stays 1.
     """
     square = gradients**2
+    below = 2 * square + values.sum((2, 3), keepdim=True) * square * gradients
     # 1e-6 is pytorch-grad-cam's, for maps that agree; with gradients far below 0.001 it rules
-    below = 2 * square + values.relu().sum((2, 3), keepdim=True) * square * gradients + 1e-6
-    return (square / below * gradients.relu()).sum((2, 3), keepdim=True)
+    a = square / (torch.maximum(below, square) + 1e-6)
+    return (a * gradients.relu()).sum((2, 3), keepdim=True)
 
 
 def by_place(values: Tensor, gradients: Tensor) -> Tensor:
