@@ -1,5 +1,6 @@
 """The laws of the house, for every network that `list_models` gives."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -103,10 +104,24 @@ def test_bf16_autocast_is_finite_and_close(name: str) -> None:
     assert close(found, want, 0.1)
 
 
+def without_repeats(model: Network) -> Network:
+    """Keep two of units that follow each other and are the same module but for their weights.
+
+    A compiler walks through the code of each; a hundred more tell it nothing.
+    """
+    for chain in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
+        seen: list[str] = []
+        for name, unit in list(chain.named_children()):
+            seen.append(re.sub(r"0\.\d+", "", repr(unit)))  # the rates of dropped units rise
+            if seen[-3:] == 3 * seen[-1:]:
+                delattr(chain, name)
+    return model
+
+
 @every_network
 def test_compiles_whole(name: str) -> None:
     model, inputs = small(name)
-    model.eval()
+    without_repeats(model).eval()
     compiled: Callable[..., Tensor] = torch.compile(model, fullgraph=True, backend="eager")
     with torch.no_grad():
         assert close(compiled(*inputs), model(*inputs), 1e-5)

@@ -1,6 +1,7 @@
 """Runs killed with -9 at random moments end as the run that was never killed."""
 
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -55,13 +56,15 @@ def killed(folder: Path, *, after: float) -> bool:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
 def test_fifty_kills_change_nothing(tmp_path: Path) -> None:
     multiprocessing.set_forkserver_preload(["test_killed", "lightning_fabric", "sklearn.datasets"])
-    assert not killed(tmp_path / "whole", after=float("inf"))
+    began = time.monotonic()
+    assert not killed(tmp_path / "whole", after=math.inf)
+    whole = time.monotonic() - began
     seed = random.randrange(2**32)
     drawn, kills, round_number = random.Random(seed), 0, 0
     while kills < KILLS:
         folder = tmp_path / f"killed{round_number}"
         round_number += 1
-        while killed(folder, after=drawn.uniform(0.3, 1.5)):
+        while killed(folder, after=drawn.uniform(0.02, 0.2) * whole if kills < KILLS else math.inf):
             kills += 1
         what = f"seed of the kill points {seed}, round {round_number}"
         same_run(folder, tmp_path / "whole", what)
