@@ -7,9 +7,10 @@ from torch import nn
 
 from plusx import InputError, Residual, create
 from plusx.analysis.gate_importance import gate_importance
+from plusx.analysis.gate_layout import by_place
 from plusx.analysis.gate_maps import gate_maps
 from plusx.analysis.gate_weights import gate_weights
-from plusx.analysis.gated_pass import by_place, seeing
+from plusx.analysis.gated_pass import seeing
 from plusx.analysis.gates import found_gates, gates, named
 from plusx.branch import BAM, ECA, SE
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import BLUE, ORANGE, new_axes
 from plusx.analysis.gate_complexity import rank_correlation
+from plusx.analysis.gate_layout import by_channel
 from plusx.analysis.gate_moments import Moments, batches
-from plusx.analysis.gated_pass import GatedPass, by_channel, seeing
+from plusx.analysis.gated_pass import GatedPass, seeing
 from plusx.analysis.gates import found_gates, named
 from plusx.analysis.labels import known
 from plusx.errors import InputError

@@ -10,7 +10,7 @@ from plusx.graph import Gating, Traced, run, run_part
 from plusx.graph.flow import Flow
 from plusx.graph.nodes import kind
 
-__all__ = ["Layout", "layouts"]
+__all__ = ["Layout", "by_channel", "by_place", "layouts"]
 
 PLANAR = {
     "conv1d", "conv2d", "conv3d", "convtranspose1d", "convtranspose2d", "convtranspose3d",
@@ -97,3 +97,31 @@ def _few(change: Tensor, axis: int) -> bool:
     amounts = change.movedim(axis, 0).flatten(1).amax(1)
     count = int((amounts > ANSWER * amounts.max()).sum())
     return 0 < count < len(amounts) and count <= max(1, len(amounts) // 4)
+
+
+def by_channel(weights: Tensor) -> Tensor:
+    """Average weights place by place over the places: (B, C)."""
+    return weights.flatten(2).mean(2) if weights.dim() > 2 else weights
+
+
+def by_place(weights: Tensor, summed: int | None, aspect: float) -> Tensor | None:
+    """Average the weights over the channels, or over those who hear: (B, H, W).
+
+    Places that lie in a row are laid out in lines, `aspect` = H / W. None where there is a weight a
+    channel only, or the places fill no rectangle of this aspect (a class token among them).
+    """
+    if summed is None:
+        places = weights.mean(1)
+    else:
+        places = weights.transpose(summed, -1).flatten(1, -2).mean(1)
+    if places.dim() == 2 and places.shape[1] > 1:
+        height = round((places.shape[1] * aspect) ** 0.5)
+        if not height or places.shape[1] % height or not _fits(places.shape[1], height, aspect):
+            return None
+        places = places.unflatten(1, (height, -1))
+    return places if places.dim() == 3 and places[0].numel() > 1 else None
+
+
+def _fits(count: int, height: int, aspect: float) -> bool:
+    """Tell whether lines of this many make about the aspect; halved odd sides are rounded."""
+    return abs(height * height / count / aspect - 1) < 0.3

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes, wide_enough
-from plusx.analysis.gated_pass import by_place, seeing
+from plusx.analysis.gate_layout import by_place
+from plusx.analysis.gated_pass import seeing
 from plusx.analysis.gates import among, found_gates
 from plusx.errors import InputError
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from plusx.analysis.aligned import aligned
 from plusx.analysis.drawing import new_axes, short, wide_enough
+from plusx.analysis.gate_layout import by_channel
 from plusx.analysis.gate_moments import Moments, moments, shared_out
-from plusx.analysis.gated_pass import by_channel
 from plusx.analysis.gates import Gate, among
 from plusx.errors import InputError
 

@@ -13,7 +13,7 @@ from plusx.errors import InputError
 from plusx.graph import Gating, Join, Traced, gatings, joins, names, numbered, run, trace
 from plusx.graph.flow import Flow
 
-__all__ = ["ROOT", "Changes", "GatedPass", "Seen", "by_channel", "by_place", "seeing"]
+__all__ = ["ROOT", "Changes", "GatedPass", "Seen", "seeing"]
 
 ROOT = "(network)"
 """The address of what the network's own forward makes: for a person an empty one is none."""
@@ -177,31 +177,3 @@ def _moved(change: Callable[[Tensor], Tensor], layout: Layout) -> Callable[[Tens
         return made.movedim(1, layout.channels)[(0,) * missing]
 
     return moved
-
-
-def by_channel(weights: Tensor) -> Tensor:
-    """Average weights place by place over the places: (B, C)."""
-    return weights.flatten(2).mean(2) if weights.dim() > 2 else weights
-
-
-def by_place(weights: Tensor, summed: int | None, aspect: float) -> Tensor | None:
-    """Average the weights over the channels, or over those who hear: (B, H, W).
-
-    Places that lie in a row are laid out in lines, `aspect` = H / W. None where there is a weight a
-    channel only, or the places fill no rectangle of this aspect (a class token among them).
-    """
-    if summed is None:
-        places = weights.mean(1)
-    else:
-        places = weights.transpose(summed, -1).flatten(1, -2).mean(1)
-    if places.dim() == 2 and places.shape[1] > 1:
-        height = round((places.shape[1] * aspect) ** 0.5)
-        if not height or places.shape[1] % height or not _fits(places.shape[1], height, aspect):
-            return None
-        places = places.unflatten(1, (height, -1))
-    return places if places.dim() == 3 and places[0].numel() > 1 else None
-
-
-def _fits(count: int, height: int, aspect: float) -> bool:
-    """Tell whether lines of this many make about the aspect; halved odd sides are rounded."""
-    return abs(height * height / count / aspect - 1) < 0.3
