@@ -9,7 +9,7 @@ from foreign import Highway, PostActivation, TransformerBlock
 from torch import Tensor, nn
 
 from plusx import InputError, create, units
-from plusx.edit import replace_shortcut, scale, skip, swap
+from plusx.edit import copy_of, replace_shortcut, scale, skip, swap
 
 
 def _two() -> tuple[nn.Sequential, Tensor]:
@@ -101,3 +101,14 @@ def test_a_unit_with_context_is_edited() -> None:
     model, x, mask = Times(), torch.randn(2, 4), torch.randn(2, 4)
     assert torch.equal(skip(model, "")(x, mask), x.relu())
     assert torch.equal(scale(model, "", -1.0)(x, mask), (x - model.f(x) * mask).relu())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+def test_a_copy_of_weights_that_each_pass_makes_learns_by_itself() -> None:
+    model = nn.Sequential(nn.utils.weight_norm(nn.Linear(3, 2)))
+    x = torch.randn(4, 3)
+    y = model(x)
+    copied = copy_of(model)
+    assert torch.equal(copied(x), y)
+    copied(x).sum().backward()
+    assert copied[0].weight_g.grad is not None and model[0].weight_g.grad is None

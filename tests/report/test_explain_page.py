@@ -246,3 +246,14 @@ def test_of_empty_maps_nothing_is_claimed() -> None:
     assert "image-1-removal" not in page.ids and "cannot be told" in untold.table()
     methods = json.loads(json.dumps(untold.to_json(), allow_nan=False))["methods"]
     assert methods[0]["passes"] is None is methods[0]["random_weights"]
+
+
+def test_an_answer_that_no_layer_decides_is_not_said_to_be_against() -> None:
+    found = decided(1)
+    main = found.main
+    for raw, words in (
+        (0.0, "finds nothing for or against"),
+        (-1.0, "speaks against it everywhere"),
+    ):
+        maps = replace(main.maps, raw=tuple(torch.full_like(m, raw) for m in main.maps.raw))
+        assert words in where(replace(main, maps=maps), 0, "cat")

@@ -43,7 +43,9 @@ class Layout:
         return left[0] if self.places and len(left) == 1 else 1
 
 
-def layouts(traced: Traced, images: Tensor, gates: Mapping[str, Gating]) -> dict[str, Layout]:
+def layouts(
+    traced: Traced, flow: Flow, images: Tensor, gates: Mapping[str, Gating]
+) -> dict[str, Layout]:
     """Find how the values of gates lie, from what answers where one place of a map is changed.
 
     The map is what the last convolution, norm or pool before the value gives, since those have
@@ -51,7 +53,6 @@ def layouts(traced: Traced, images: Tensor, gates: Mapping[str, Gating]) -> dict
     an axis of places few indices answer, along one of channels most. Where all places mix on the
     way (tokens behind attention) nothing is known.
     """
-    flow = Flow(traced.module)
     with torch.no_grad():
         _, seen = run(traced, (images,), flow.nodes)
         return {name: _layout(traced, flow, seen, gate.value) for name, gate in gates.items()}

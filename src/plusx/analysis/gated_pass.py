@@ -115,7 +115,7 @@ class GatedPass:
         """Tell how the values of the gates lie, by name; asked of the first two images ever."""
         if self._layouts is None:
             opened = self._open(images[:2])
-            self._layouts = layouts(opened.traced, images[:2], opened.gates)
+            self._layouts = layouts(opened.traced, opened.flow, images[:2], opened.gates)
         return self._layouts
 
     def holders(self, images: Tensor) -> list[str]:

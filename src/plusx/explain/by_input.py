@@ -1,7 +1,6 @@
 """Attributions of the pixels themselves, by captum."""
 
 import warnings
-from functools import partial
 from types import ModuleType
 
 import torch
@@ -40,7 +39,7 @@ def integrated_gradients(
         x = images.detach().clone().requires_grad_()
         said = answered(model, x, target)
         _reached(said, x)
-        found = captum.IntegratedGradients(partial(_logits, model)).attribute(
+        found = captum.IntegratedGradients(_Logits(model)).attribute(
             images.detach().clone(),  # captum asks for gradients by them
             baselines=baseline,
             target=said.targets,
@@ -91,7 +90,7 @@ def occlusion(
         )
     with still(model), torch.no_grad():
         said = answered(model, images, target)
-        found = captum.Occlusion(partial(_logits, model)).attribute(
+        found = captum.Occlusion(_Logits(model)).attribute(
             images.detach(),
             sliding_window_shapes=(images.shape[1], window, window),
             strides=(images.shape[1], stride, stride),
@@ -124,10 +123,6 @@ def _made(
     raw = checked(found.detach().float().sum(1), "the image")
     scores = said.scores.detach()
     return Attribution(method, ("image",), said.targets, scores, images.detach(), (raw,), grid)
-
-
-def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    return logits_of(run_on(model, x), len(x))
 
 
 def _reached(said: Answer, x: Tensor) -> None:
@@ -171,4 +166,4 @@ class _Logits(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> Tensor:
-        return logits_of(self.module(x), len(x))
+        return logits_of(run_on(self.module, x), len(x))
